@@ -1,0 +1,27 @@
+"""Reinforcement learning and probabilistic regression as parts for Keras."""
+
+from keras_rlkit import (
+    callbacks,
+    environments,
+    layers,
+    losses,
+    models,
+    ops,
+    policies,
+    replay,
+    utils,
+)
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "callbacks",
+    "environments",
+    "layers",
+    "losses",
+    "models",
+    "ops",
+    "policies",
+    "replay",
+    "utils",
+]

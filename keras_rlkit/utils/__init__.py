@@ -1,0 +1,21 @@
+"""Argument checks and registration, shared by every part of the kit."""
+
+from keras_rlkit.utils.registration import register
+from keras_rlkit.utils.validation import (
+    check_choice,
+    check_fraction,
+    check_non_negative_integer,
+    check_positive_integer,
+    check_positive_number,
+    make_generator,
+)
+
+__all__ = [
+    "check_choice",
+    "check_fraction",
+    "check_non_negative_integer",
+    "check_positive_integer",
+    "check_positive_number",
+    "make_generator",
+    "register",
+]

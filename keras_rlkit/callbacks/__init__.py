@@ -1,1 +1,8 @@
-"""."""
+"""What happens around a training step: collect, evaluate, record."""
+
+from keras_rlkit.callbacks.collect_steps import CollectSteps
+from keras_rlkit.callbacks.collector import Collector
+from keras_rlkit.callbacks.evaluate_policy import EvaluatePolicy
+from keras_rlkit.callbacks.record_episode import RecordEpisode
+
+__all__ = ["CollectSteps", "Collector", "EvaluatePolicy", "RecordEpisode"]

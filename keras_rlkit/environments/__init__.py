@@ -1,1 +1,16 @@
-"""."""
+"""Atari, and one interface to every gymnasium environment."""
+
+from keras_rlkit.environments.as_vector import as_vector
+from keras_rlkit.environments.atari import atari
+from keras_rlkit.environments.atari_environment import AtariEnvironment
+from keras_rlkit.environments.film import filmed_copy
+from keras_rlkit.environments.vector_adapter import Step, VectorAdapter
+
+__all__ = [
+    "AtariEnvironment",
+    "Step",
+    "VectorAdapter",
+    "as_vector",
+    "atari",
+    "filmed_copy",
+]

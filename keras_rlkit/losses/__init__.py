@@ -1,1 +1,7 @@
-"""."""
+"""Losses."""
+
+from keras_rlkit.losses.negative_log_likelihood import NegativeLogLikelihood
+
+__all__ = [
+    "NegativeLogLikelihood",
+]

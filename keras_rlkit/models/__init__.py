@@ -1,1 +1,5 @@
-"""."""
+"""Models that own a training step."""
+
+from keras_rlkit.models.double_dqn import DoubleDQN
+
+__all__ = ["DoubleDQN"]

@@ -1,1 +1,34 @@
-"""."""
+"""The equations of reinforcement learning as pure functions, batch first."""
+
+from keras_rlkit.ops.advantages import generalized_advantage_estimate
+from keras_rlkit.ops.policy_gradient import (
+    clipped_surrogate_loss,
+    entropy,
+    policy_gradient_loss,
+)
+from keras_rlkit.ops.q_learning import (
+    double_q_learning_target,
+    q_learning_target,
+    select_action_values,
+)
+from keras_rlkit.ops.returns import (
+    discounted_returns,
+    lambda_returns,
+    n_step_returns,
+)
+from keras_rlkit.ops.target_update import periodic_update, soft_update
+
+__all__ = [
+    "clipped_surrogate_loss",
+    "discounted_returns",
+    "double_q_learning_target",
+    "entropy",
+    "generalized_advantage_estimate",
+    "lambda_returns",
+    "n_step_returns",
+    "periodic_update",
+    "policy_gradient_loss",
+    "q_learning_target",
+    "select_action_values",
+    "soft_update",
+]

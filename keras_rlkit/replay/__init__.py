@@ -1,1 +1,7 @@
-"""."""
+"""Memories: what an agent lived through, as batches for `fit`."""
+
+from keras_rlkit.replay.batches import Batches
+from keras_rlkit.replay.replay_buffer import ReplayBuffer
+from keras_rlkit.replay.uniform import Uniform
+
+__all__ = ["Batches", "ReplayBuffer", "Uniform"]

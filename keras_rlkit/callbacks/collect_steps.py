@@ -1,0 +1,208 @@
+"""Collects experience between gradient steps, for off-policy learning."""
+
+import numbers
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from keras_rlkit.callbacks.collector import Collector
+from keras_rlkit.environments import Step
+from keras_rlkit.utils import (
+    check_non_negative_integer,
+    check_positive_number,
+)
+
+
+class CollectSteps(Collector):
+    """Plays a fixed number of environment steps for each gradient step.
+
+    Give it to `fit` together with `buffer.dataset(batch_size)`. Before the
+    first gradient step it fills the buffer with `warmup_steps` steps of random
+    actions, or more if a batch needs more. From then on it plays
+    `steps_per_update` environment steps for every gradient step that was
+    taken, whatever `steps_per_execution` is and however many environments
+    step together: what doesn't divide evenly is carried over.
+
+    The policy is given the number of environment steps since the warm-up, so
+    that a schedule of it begins where the random actions end.
+
+    Args:
+        environment: Any gymnasium environment or vector environment with
+            discrete actions.
+        buffer: `ReplayBuffer` that the data set draws from.
+        policy: Called as `policy(model, observations, step)`, gives actions.
+        steps_per_update: Positive number, environment steps (of all
+            environments together) for each gradient step.
+        warmup_steps: Non-negative integer, environment steps of random actions
+            before the first gradient step. Defaults to 0.
+        reward_range: `(low, high)` to clip the stored rewards to, or `None`.
+            Scores in the logs are never clipped. Defaults to `None`.
+        terminal_on_life_loss: Whether a lost life is stored as terminal, in
+            environments that tell `lives`. The episode and its score go on.
+            Defaults to `False`.
+        seed: Seed of the environment's first reset and of random actions.
+
+    Logs:
+        `episode_return` (true score), `episode_length` (environment steps),
+        `environment_steps`, and `epsilon` where the policy has it; in the
+        progress bar, in `History`, and for callbacks listed after it.
+
+    Raises:
+        ValueError: If an argument is out of its range, or environment, buffer
+            and model don't fit each other.
+
+    Example:
+
+    ```python
+    import gymnasium
+
+    environment = gymnasium.make("CartPole-v1")
+    replay = rlk.replay.ReplayBuffer.for_environment(environment, 1_000)
+    network = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+    agent = rlk.models.DoubleDQN(network)
+    agent.compile(optimizer="adam", loss="huber")
+    agent.fit(
+        replay.dataset(batch_size=32),
+        epochs=2,
+        steps_per_epoch=10,
+        callbacks=[
+            rlk.callbacks.CollectSteps(
+                environment,
+                replay,
+                rlk.policies.EpsilonGreedy(0.1),
+                steps_per_update=4,
+                warmup_steps=100,
+            )
+        ],
+        verbose=0,
+    )
+    ```
+
+    Reference:
+        Mnih et al., Human-level control through deep reinforcement learning,
+        Methods, https://doi.org/10.1038/nature14236
+    """
+
+    def __init__(
+        self,
+        environment: Any,
+        buffer: Any,
+        policy: Callable,
+        steps_per_update: float,
+        warmup_steps: int = 0,
+        reward_range: tuple[float, float] | None = None,
+        terminal_on_life_loss: bool = False,
+        seed: int | None = None,
+    ):
+        super().__init__(environment, policy, seed)
+        self.buffer = buffer
+        self.steps_per_update = check_positive_number(
+            "steps_per_update", steps_per_update
+        )
+        self.warmup_steps = check_non_negative_integer(
+            "warmup_steps", warmup_steps
+        )
+        self.reward_range = _check_range(reward_range)
+        self.terminal_on_life_loss = terminal_on_life_loss
+        self._steps_of_warmup = 0
+        self._owed = 0.0
+        self._last_batch = -1
+        self._check_buffer()
+
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        """Fill the buffer, once."""
+        self._check_model()
+        self._start()
+        while (
+            self.environment_steps < self.warmup_steps or not self.buffer.ready
+        ):
+            self._collect(self._random_action())
+            self._steps_of_warmup = self.environment_steps
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        """Begin counting this epoch's batches."""
+        super().on_epoch_begin(epoch, logs)
+        self._last_batch = -1
+
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        """Play what the gradient steps since the last call are worth."""
+        gradient_steps = batch - self._last_batch
+        self._last_batch = batch
+        self._owed += gradient_steps * self.steps_per_update
+        # One step number for the whole call: schedules cost more than steps.
+        step = self.environment_steps - self._steps_of_warmup
+        while self._owed >= self.environment.num_envs:
+            action = self.policy(self.model, self._observation, step)
+            self._owed -= self._collect(action)
+        self._write_logs(logs)
+
+    def _collect(self, action: np.ndarray) -> int:
+        """Play one step and store it; return how many environments played."""
+        lives = self.environment.lives
+        observation, step = self._step(action)
+        reward = step.reward
+        if self.reward_range is not None:
+            reward = np.clip(reward, *self.reward_range)
+        self.buffer.add(
+            observation,
+            action,
+            reward,
+            step.terminated | self._life_lost(lives, step),
+            step.truncated,
+            step.next_observation,
+            step.valid,
+        )
+        return int(np.count_nonzero(step.valid))
+
+    def _life_lost(self, lives: np.ndarray | None, step: Step) -> np.ndarray:
+        if not self.terminal_on_life_loss:
+            return np.zeros_like(step.terminated)
+        if lives is None or step.lives is None:
+            raise ValueError(
+                "`terminal_on_life_loss` needs an environment that tells "
+                "`lives` in its info. Received: terminal_on_life_loss=True "
+                f"with {self.environment.environment}."
+            )
+        ended = step.terminated | step.truncated
+        # -1 stands for a row that doesn't tell.
+        return step.valid & ~ended & (step.lives >= 0) & (step.lives < lives)
+
+    def _check_buffer(self) -> None:
+        expected = (
+            self.environment.num_envs,
+            self.environment.observation_shape,
+        )
+        received = (self.buffer.num_envs, self.buffer.observation_shape)
+        if expected != received:
+            raise ValueError(
+                "`buffer` must fit the environment: "
+                f"num_envs={expected[0]}, observation_shape={expected[1]}. "
+                f"Received: num_envs={received[0]}, "
+                f"observation_shape={received[1]}. Make it with "
+                "`ReplayBuffer.for_environment`."
+            )
+
+    def _check_model(self) -> None:
+        received = getattr(self.model, "output_shape", (None,))[-1]
+        expected = self.environment.num_actions
+        if received != expected:
+            raise ValueError(
+                "The model must have one output for each action of the "
+                f"environment, {expected}. Received: a model with output "
+                f"shape {getattr(self.model, 'output_shape', None)}."
+            )
+
+
+def _check_range(reward_range: Any) -> tuple[float, float] | None:
+    if reward_range is None:
+        return None
+    numbers_only = [
+        value for value in reward_range if isinstance(value, numbers.Real)
+    ]
+    if len(numbers_only) != 2 or not numbers_only[0] < numbers_only[1]:
+        raise ValueError(
+            "`reward_range` must be two numbers (low, high), low below high, "
+            f"or None. Received: reward_range={reward_range!r}."
+        )
+    return float(numbers_only[0]), float(numbers_only[1])

@@ -1,0 +1,96 @@
+"""What all callbacks that collect experience share."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_rlkit.callbacks.episode_statistics import EpisodeStatistics
+from keras_rlkit.callbacks.players import register_player
+from keras_rlkit.environments import Step, as_vector
+from keras_rlkit.utils import make_generator
+
+
+class Collector(keras.callbacks.Callback):
+    """Plays in an environment during `fit` and logs the episodes' scores.
+
+    Subclasses decide when to play and what to do with a step. The environment
+    lives on between calls of `fit`: an episode goes on where it stood.
+
+    Args:
+        environment: Any gymnasium environment or vector environment.
+        policy: Called as `policy(model, observations, step)`.
+        seed: Seed of the environment's first reset and of random actions.
+
+    Logs:
+        `episode_return`, `episode_length`: means over the episodes that ended
+        in this epoch; the last means while none has, NaN before the first.
+        `environment_steps`: steps since the beginning, over all environments.
+        `epsilon`: where the policy has it.
+    """
+
+    def __init__(
+        self, environment: Any, policy: Callable, seed: int | None = None
+    ):
+        super().__init__()
+        self.environment = as_vector(environment)
+        self.policy = policy
+        self.environment_steps = 0
+        self._seed = seed
+        self._random = make_generator(seed)
+        self._observation: np.ndarray | None = None
+        self._statistics = EpisodeStatistics(self.environment.num_envs)
+        self._returns: list[float] = []
+        self._lengths: list[int] = []
+
+    def set_model(self, model: keras.Model) -> None:
+        """Take the model that `fit` trains."""
+        super().set_model(model)
+        register_player(model, self)
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        """Begin new means of the episodes' scores."""
+        self._begin_means = True
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        """Put the scores where `History`, `CSVLogger` and others read."""
+        self._write_logs(logs)
+
+    def _start(self) -> None:
+        """Reset the environment, unless an episode is under way."""
+        if self._observation is None:
+            self._observation = self.environment.reset(seed=self._seed)
+
+    def _step(self, action: np.ndarray) -> tuple[np.ndarray, Step]:
+        """Step the environment; return what was acted on, and what came."""
+        observation = self._observation
+        step = self.environment.step(action)
+        self._observation = step.observation
+        self._statistics.update(
+            step.reward, step.terminated | step.truncated, step.valid
+        )
+        self.environment_steps += int(np.count_nonzero(step.valid))
+        return observation, step
+
+    def _random_action(self) -> np.ndarray:
+        return self._random.integers(
+            self.environment.num_actions, size=self.environment.num_envs
+        )
+
+    def _write_logs(self, logs: dict | None) -> None:
+        returns, lengths = self._statistics.take()
+        if returns and self._begin_means:
+            self._returns, self._lengths = [], []
+            self._begin_means = False
+        self._returns += returns
+        self._lengths += lengths
+        if logs is None:
+            return
+        none = not self._returns
+        logs["episode_return"] = np.nan if none else np.mean(self._returns)
+        logs["episode_length"] = np.nan if none else np.mean(self._lengths)
+        logs["environment_steps"] = self.environment_steps
+        epsilon = getattr(self.policy, "epsilon", None)
+        if epsilon is not None:
+            logs["epsilon"] = epsilon

@@ -1,0 +1,53 @@
+"""True scores of episodes, whatever learning makes of the rewards."""
+
+import numpy as np
+
+
+class EpisodeStatistics:
+    """Adds up rewards and steps until each environment's episode ends.
+
+    Args:
+        num_envs: Number of environments N.
+
+    Example:
+
+    ```python
+    from keras_rlkit.callbacks.episode_statistics import EpisodeStatistics
+
+    statistics = EpisodeStatistics(num_envs=1)
+    one = np.array([True])
+    statistics.update(np.array([1.0]), end=~one, valid=one)
+    statistics.update(np.array([2.0]), end=one, valid=one)
+    statistics.take()  # ([3.0], [2])
+    ```
+    """
+
+    def __init__(self, num_envs: int):
+        self._return = np.zeros(num_envs)
+        self._length = np.zeros(num_envs, np.int64)
+        self._returns: list[float] = []
+        self._lengths: list[int] = []
+
+    def update(
+        self, reward: np.ndarray, end: np.ndarray, valid: np.ndarray
+    ) -> None:
+        """Take one step of every environment.
+
+        Args:
+            reward: Rewards [N] as the environment gave them.
+            end: Booleans [N], whether the episode ended with this step.
+            valid: Booleans [N], whether the environment stepped at all.
+        """
+        self._return += np.where(valid, reward, 0.0)
+        self._length += valid
+        for row in np.nonzero(end & valid)[0]:
+            self._returns.append(float(self._return[row]))
+            self._lengths.append(int(self._length[row]))
+            self._return[row] = 0.0
+            self._length[row] = 0
+
+    def take(self) -> tuple[list[float], list[int]]:
+        """Return returns and lengths of the episodes ended since last time."""
+        taken = self._returns, self._lengths
+        self._returns, self._lengths = [], []
+        return taken

@@ -1,0 +1,34 @@
+"""Lets callbacks of one `fit` find each other's environments."""
+
+import weakref
+
+import keras
+
+_PLAYERS: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
+
+
+def register_player(
+    model: keras.Model, callback: keras.callbacks.Callback
+) -> None:
+    """Note that a callback plays with a model.
+
+    Args:
+        model: Model that `fit` trains.
+        callback: Callback with `environment` and `policy`.
+    """
+    players = _PLAYERS.setdefault(model, [])
+    players[:] = [p for p in players if p() not in (None, callback)]
+    players.append(weakref.ref(callback))
+
+
+def find_players(model: keras.Model) -> list[keras.callbacks.Callback]:
+    """Return the callbacks that play with a model, the latest first.
+
+    Args:
+        model: Model that `fit` trains.
+
+    Returns:
+        Callbacks with `environment` and `policy`.
+    """
+    alive = (reference() for reference in reversed(_PLAYERS.get(model, [])))
+    return [callback for callback in alive if callback is not None]

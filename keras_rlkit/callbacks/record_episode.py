@@ -1,0 +1,144 @@
+"""Films an episode every few epochs."""
+
+import pathlib
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_rlkit.callbacks.evaluate_policy import EvaluatePolicy
+from keras_rlkit.callbacks.players import find_players
+from keras_rlkit.environments import VectorAdapter, as_vector, filmed_copy
+from keras_rlkit.policies import Greedy
+from keras_rlkit.utils import check_choice, check_positive_integer
+
+FORMATS = ("gif", "mp4")
+DEFAULT_FRAMES_PER_SECOND = 30
+
+
+class RecordEpisode(keras.callbacks.Callback):
+    """Writes a film of one whole episode every few epochs.
+
+    Without `environment` it films a copy of the environment that the
+    `EvaluatePolicy` (or else the collecting callback) of the same `fit` plays
+    in, with that callback's policy; the played environment is left alone. In
+    Atari the film has the console's colours.
+
+    Args:
+        folder: Where films go, as `epoch_0010.gif`. Made if it is missing.
+        every_epochs: Positive integer, epochs from one film to the next.
+            Defaults to 1.
+        environment: Environment to play and film in, made with
+            `render_mode="rgb_array"`, or `None`. Defaults to `None`.
+        policy: Called as `policy(model, observations, step)`, or `None` for
+            the evaluation's policy, else `Greedy()`. Defaults to `None`.
+        file_format: `"gif"` or `"mp4"`. Defaults to `"gif"`.
+        max_steps: Positive integer, environment steps after which the film
+            ends although the episode goes on. Defaults to 5,000.
+
+    Raises:
+        ValueError: If an argument is out of its range, or there is no
+            environment to film.
+
+    Example:
+
+    ```python
+    import gymnasium
+
+    film = rlk.callbacks.RecordEpisode(
+        "videos/",
+        environment=gymnasium.make("CartPole-v1", render_mode="rgb_array"),
+        max_steps=20,
+    )
+    network = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+    film.record(network, "videos/untrained.gif")
+    ```
+    """
+
+    def __init__(
+        self,
+        folder: str | pathlib.Path,
+        every_epochs: int = 1,
+        environment: Any = None,
+        policy: Callable | None = None,
+        file_format: str = "gif",
+        max_steps: int = 5_000,
+    ):
+        super().__init__()
+        self.folder = pathlib.Path(folder)
+        self.every_epochs = check_positive_integer("every_epochs", every_epochs)
+        self.environment = (
+            None if environment is None else as_vector(environment)
+        )
+        self.policy = policy
+        self.file_format = check_choice("file_format", file_format, FORMATS)
+        self.max_steps = check_positive_integer("max_steps", max_steps)
+
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        """Find what to film before the training has cost time."""
+        self._find(self.model)
+        self.folder.mkdir(parents=True, exist_ok=True)
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        """Film if it is time."""
+        if (epoch + 1) % self.every_epochs == 0:
+            name = f"epoch_{epoch + 1:04d}.{self.file_format}"
+            self.record(self.model, self.folder / name)
+
+    def record(self, model: keras.Model, path: str | pathlib.Path) -> float:
+        """Film one episode now.
+
+        Args:
+            model: Any model that the policy can act with.
+            path: File name; its ending decides the format.
+
+        Returns:
+            The episode's score as far as it was filmed.
+        """
+        environment, policy = self._find(model)
+        path = pathlib.Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        observation = environment.reset()
+        frames, score = [environment.render()], 0.0
+        for steps in range(self.max_steps):
+            # Only the first environment of a vector is seen.
+            step = environment.step(policy(model, observation, steps))
+            score += float(step.reward[0])
+            if step.terminated[0] or step.truncated[0]:
+                break
+            frames.append(environment.render())
+            observation = step.observation
+        _write(path, frames, _frames_per_second(environment))
+        return score
+
+    def _find(self, model: keras.Model) -> tuple[VectorAdapter, Callable]:
+        players = find_players(model)
+        players.sort(key=lambda p: not isinstance(p, EvaluatePolicy))
+        evaluations = [p for p in players if isinstance(p, EvaluatePolicy)]
+        if self.policy is None:
+            self.policy = evaluations[0].policy if evaluations else Greedy()
+        if self.environment is None and players:
+            self.environment = filmed_copy(players[0].environment)
+        if self.environment is None:
+            raise ValueError(
+                "`environment` must be given where no other callback of the "
+                "same `fit` plays in one. Received: environment=None."
+            )
+        return self.environment, self.policy
+
+
+def _frames_per_second(environment: VectorAdapter) -> float:
+    metadata = environment.environment.metadata
+    return float(metadata.get("render_fps") or DEFAULT_FRAMES_PER_SECOND)
+
+
+def _write(path: pathlib.Path, frames: list[np.ndarray], rate: float) -> None:
+    import imageio.v3 as iio
+
+    frames = np.stack(frames)
+    if path.suffix == ".gif":
+        iio.imwrite(path, frames, duration=1000 / rate, loop=0)
+    else:
+        # A block size of 1 keeps the screen's size as it is.
+        iio.imwrite(path, frames, fps=rate, macro_block_size=1)

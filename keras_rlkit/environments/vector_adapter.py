@@ -1,0 +1,223 @@
+"""One interface to every gymnasium environment, single or vector."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from keras_rlkit.environments.discrete_actions import check_discrete_actions
+from keras_rlkit.utils import check_non_negative_integer
+
+
+class Step(NamedTuple):
+    """What one step of `num_envs` environments brought, one row for each.
+
+    Attributes:
+        next_observation: [num_envs, ...], what followed the action: at an
+            episode's end its true final observation.
+        reward: float64 [num_envs], as the environment gave it.
+        terminated: bool [num_envs], whether the task ended here.
+        truncated: bool [num_envs], whether the episode was cut off here.
+        valid: bool [num_envs]. In a row of `False` the environment ignored the
+            action and only started its next episode: there is no transition.
+        observation: [num_envs, ...], what to act on next: the first
+            observation of the next episode where one has ended. An environment
+            that starts its next episode a step later (`NEXT_STEP`) shows the
+            final observation until then.
+        lives: int64 [num_envs], lives left in `observation`, -1 in a row that
+            doesn't tell; `None` if no row does.
+    """
+
+    next_observation: np.ndarray
+    reward: np.ndarray
+    terminated: np.ndarray
+    truncated: np.ndarray
+    valid: np.ndarray
+    observation: np.ndarray
+    lives: np.ndarray | None
+
+
+class VectorAdapter:
+    """`num_envs` environments behind one interface; `as_vector` makes it.
+
+    It hides whether there is one environment or several, and when and how they
+    start their next episode: a loop over `step` never has to reset. Arrays that
+    it returns are never changed afterwards.
+
+    Attributes:
+        environment: The gymnasium environment behind it.
+        num_envs: Number of environments, and of rows in every array.
+        observation_space: Space of one environment's observation.
+        observation_shape: Shape of one environment's observation, a tuple.
+        observation_dtype: `np.dtype` of observations.
+        action_space: Space of one environment's action.
+        lives: Lives left in the observation returned last, as `Step.lives`.
+
+    Example:
+
+    ```python
+    import gymnasium
+
+    environment = rlk.environments.as_vector(
+        gymnasium.make_vec("CartPole-v1", num_envs=3)
+    )
+    observation = environment.reset(seed=0)
+    for _ in range(100):
+        step = environment.step(np.random.randint(2, size=3))
+        transitions = observation[step.valid], step.next_observation[step.valid]
+        observation = step.observation
+    environment.close()
+    ```
+    """
+
+    def __init__(
+        self,
+        environment: Any,
+        num_envs: int,
+        observation_space: Any,
+        action_space: Any,
+    ):
+        self.environment = environment
+        self.num_envs = num_envs
+        self.observation_space = observation_space
+        self.action_space = action_space
+        self.lives = None
+        self._check_space("observation", observation_space)
+        self._check_space("action", action_space)
+        self.observation_shape = tuple(observation_space.shape)
+        self.observation_dtype = np.dtype(observation_space.dtype)
+        self._discrete = hasattr(action_space, "n") and action_space.shape == ()
+        self._first_action = int(action_space.start) if self._discrete else 0
+
+    @property
+    def num_actions(self) -> int:
+        """Number of actions of one environment, whose actions are discrete."""
+        if not self._discrete:
+            raise ValueError(
+                "`environment` must have a `Discrete` action space for this. "
+                f"Received: action_space={self.action_space}."
+            )
+        return int(self.action_space.n)
+
+    def reset(self, seed: int | None = None) -> np.ndarray:
+        """Start a new episode in every environment.
+
+        Args:
+            seed: Non-negative integer; environment `i` gets `seed + i`. `None`
+                lets the environments' randomness run on.
+
+        Returns:
+            First observations, [num_envs, ...].
+        """
+        if seed is not None:
+            seed = check_non_negative_integer("seed", seed)
+        observation, info = self.environment.reset(seed=seed)
+        observation = self._batch(observation)
+        shape = (self.num_envs, *self.observation_shape)
+        if observation.shape != shape:
+            raise ValueError(
+                "`environment` must give observations of the shape that its "
+                f"observation space has. Received: {observation.shape} instead "
+                f"of {shape}."
+            )
+        self.lives = self._read_lives(info)
+        return observation
+
+    def step(self, actions: Any) -> Step:
+        """Act once in every environment.
+
+        Args:
+            actions: [num_envs, ...]. Discrete actions are integers that count
+                from 0, also where the environment's own count from elsewhere.
+
+        Returns:
+            A `Step`.
+
+        Raises:
+            ValueError: If the actions don't fit the action space.
+        """
+        raise NotImplementedError
+
+    def render(self) -> np.ndarray:
+        """Return what environment 0 looks like now.
+
+        Returns:
+            RGB frame, uint8 of shape [height, width, 3].
+
+        Raises:
+            ValueError: If the environment doesn't render to arrays.
+        """
+        if self.environment.render_mode != "rgb_array":
+            raise ValueError(
+                '`environment` must be made with `render_mode="rgb_array"` '
+                "to be rendered, as in `gymnasium.make(name, "
+                'render_mode="rgb_array")`; Atari games of '
+                "`keras_rlkit.environments.atari` always are. "
+                f"Received: render_mode={self.environment.render_mode!r}."
+            )
+        frame = self._frame_of_first(self.environment.render())
+        if frame.ndim != 3 or frame.shape[-1] != 3 or frame.dtype != np.uint8:
+            raise ValueError(
+                "`environment` must render uint8 frames of shape "
+                f"[height, width, 3]. Received: shape {frame.shape} and dtype "
+                f"{frame.dtype}."
+            )
+        return frame
+
+    def close(self) -> None:
+        """Release what the environments hold: processes, threads, windows."""
+        self.environment.close()
+
+    def _check_space(self, name: str, space: Any) -> None:
+        from gymnasium import spaces
+
+        arrays = (
+            spaces.Box,
+            spaces.Discrete,
+            spaces.MultiBinary,
+            spaces.MultiDiscrete,
+        )
+        if not isinstance(space, arrays):
+            advice = (
+                " Wrap each single environment in "
+                "`gymnasium.wrappers.FlattenObservation`."
+                if name == "observation"
+                else ""
+            )
+            raise ValueError(
+                f"`environment` must have one array per {name} (`Box`, "
+                "`Discrete`, `MultiBinary` or `MultiDiscrete`). "
+                f"Received: {name}_space={space}.{advice}"
+            )
+
+    def _actions(self, actions: Any) -> np.ndarray:
+        if self._discrete:
+            actions = check_discrete_actions(
+                actions, self.num_envs, self.action_space.n
+            )
+            if self._first_action:
+                actions = actions + self._first_action
+            return actions
+        actions = np.asarray(actions, self.action_space.dtype)
+        shape = (self.num_envs, *self.action_space.shape)
+        if actions.shape != shape:
+            raise ValueError(
+                f"`actions` must have the shape {shape}. "
+                f"Received: shape {actions.shape}."
+            )
+        return actions
+
+    def _cast(self, observation: Any, copy: bool) -> np.ndarray:
+        # Floats in a space of integers would lose their fractions unseen:
+        # "same_kind" raises.
+        return np.asarray(observation).astype(
+            self.observation_dtype, casting="same_kind", copy=copy
+        )
+
+    def _batch(self, observation: Any) -> np.ndarray:
+        raise NotImplementedError
+
+    def _read_lives(self, info: dict[str, Any]) -> np.ndarray | None:
+        raise NotImplementedError
+
+    def _frame_of_first(self, rendered: Any) -> np.ndarray:
+        raise NotImplementedError

@@ -1,0 +1,316 @@
+"""Double deep Q-learning as a training step of a `keras.Model`."""
+
+from typing import Any
+
+import keras
+
+from keras_rlkit.models.target_network import copy_network
+from keras_rlkit.ops import (
+    double_q_learning_target,
+    periodic_update,
+    q_learning_target,
+    select_action_values,
+    soft_update,
+)
+from keras_rlkit.utils import (
+    check_fraction,
+    check_positive_integer,
+    register,
+)
+
+BATCH_KEYS = ("action", "reward", "discount", "next_observation")
+
+
+@register
+class DoubleDQN(keras.Model):
+    """Trains a Q network with double Q-learning and a target network.
+
+    Wrap any Keras model that maps observations to one value per action, then
+    `compile` and `fit` it on batches of transitions. Calling the model gives
+    the Q values of the network it wraps.
+
+    Each gradient step moves Q(s, a) towards `reward + discount * Q(s', a')`,
+    where the online network chooses a' and the target network values it. The
+    compiled loss compares the two per sample and is multiplied by
+    `sample_weight` where the batch has one. Metrics given to `compile` see
+    the same two values.
+
+    The target network follows the online network in one of two ways: softly,
+    a share `target_update_rate` of the way after every gradient step, or by a
+    whole copy every `target_update_period` gradient steps.
+
+    Args:
+        q_network: Built Keras model: observations [B, ...] to Q values
+            [B, num_actions].
+        target_update_rate: Number in (0, 1], share of the way that the target
+            weights move to the online weights at each gradient step. Not
+            used where `target_update_period` is above 1. Defaults to 0.005.
+        target_update_period: Positive integer. Above 1, the target weights
+            are copied whole once in so many gradient steps. Defaults to 1.
+        double: Whether the online network chooses the next action. `False`
+            is plain DQN: the target network chooses and values. Defaults to
+            `True`.
+
+    Input shape:
+        Observations [B, ...] as `q_network` takes them. `fit` takes batches
+        `(observation, {"action", "reward", "discount", "next_observation"})`
+        with or without `sample_weight`: `action` integers [B]; `reward`
+        floats [B]; `discount` floats [B], gamma (to the power of n with
+        n-step rewards) or 0 where the episode terminated.
+
+    Output shape:
+        Q values [B, num_actions].
+
+    Logs:
+        `loss`; `td_error`, the mean absolute difference between target and
+        Q(s, a); `q_value`, the mean over observations of the largest Q value.
+
+    Raises:
+        ValueError: If an argument is out of its range, or the network is not
+            built or has other than one output [B, num_actions].
+
+    Example:
+
+    ```python
+    network = keras.Sequential([
+        keras.Input((4,)),
+        keras.layers.Dense(32, activation="relu"),
+        rlk.layers.DuelingHead(num_actions=2, units=32),
+    ])
+    agent = rlk.models.DoubleDQN(network, target_update_rate=0.01)
+    agent.compile(optimizer="adam", loss=keras.losses.Huber())
+    observation = np.random.normal(size=(64, 4))
+    transitions = {
+        "action": np.random.randint(2, size=64),
+        "reward": np.ones(64),
+        "discount": np.full(64, 0.99),
+        "next_observation": observation + 0.1,
+    }
+    agent.fit(observation, transitions, epochs=2, verbose=0)
+    ```
+
+    Reference:
+        van Hasselt, Guez and Silver, Deep Reinforcement Learning with Double
+        Q-learning, https://arxiv.org/abs/1509.06461; soft updates: Lillicrap
+        et al., Continuous control with deep reinforcement learning, section
+        3, https://arxiv.org/abs/1509.02971
+    """
+
+    def __init__(
+        self,
+        q_network: keras.Model,
+        target_update_rate: float = 0.005,
+        target_update_period: int = 1,
+        double: bool = True,
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        check_fraction("target_update_rate", target_update_rate, zero=False)
+        period = check_positive_integer(
+            "target_update_period", target_update_period
+        )
+        if period > 1 and target_update_rate not in (0.005, 1):
+            raise ValueError(
+                "`target_update_rate` and `target_update_period` exclude each "
+                "other: a period above 1 copies the weights whole. Received: "
+                f"target_update_rate={target_update_rate}, "
+                f"target_update_period={period}. Leave one at its default."
+            )
+        _check_network(q_network)
+        self.q_network = q_network
+        self.target_update_rate = target_update_rate
+        self.target_update_period = target_update_period
+        self.double = double
+        self.target_network = copy_network(q_network)
+        # Counts gradient steps until the next hard copy, and is saved.
+        self.gradient_steps = self.add_weight(
+            shape=(),
+            dtype="int32",
+            initializer="zeros",
+            trainable=False,
+            name="gradient_steps",
+        )
+        self._td_error = keras.metrics.Mean(name="td_error")
+        self._q_value = keras.metrics.Mean(name="q_value")
+        self.built = True
+
+    @property
+    def trainable(self) -> bool:
+        """Whether the online network learns; the target network never does."""
+        return keras.Model.trainable.fget(self)
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        keras.Model.trainable.fset(self, value)
+        if hasattr(self, "target_network"):
+            self.target_network.trainable = False
+
+    @property
+    def num_actions(self) -> int:
+        """Number of actions: the size of the network's output."""
+        return self.q_network.output_shape[-1]
+
+    @property
+    def input_shape(self) -> tuple:
+        """Shape of the observations that the network takes, batch first."""
+        return self.q_network.input_shape
+
+    @property
+    def output_shape(self) -> tuple:
+        """Shape of the Q values that the network gives, batch first."""
+        return self.q_network.output_shape
+
+    def call(self, observation: Any, training: bool | None = None) -> Any:
+        """Return the Q values of the online network."""
+        return self.q_network(observation, training=training)
+
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Any:
+        """Compare Q(s, a) with its target through the compiled loss."""
+        _check_batch(y)
+        # `fit` on arrays copies the weights into a dictionary shaped like y.
+        if isinstance(sample_weight, dict):
+            sample_weight = sample_weight["action"]
+        target = self.compute_target(y)
+        q_selected = select_action_values(y_pred, y["action"])
+        # A last axis of size 1 makes losses reduce per sample.
+        target = keras.ops.expand_dims(target, -1)
+        q_selected = keras.ops.expand_dims(q_selected, -1)
+        self._td_error.update_state(keras.ops.abs(target - q_selected))
+        self._q_value.update_state(keras.ops.max(y_pred, axis=-1))
+        super().compute_metrics(x, target, q_selected, sample_weight)
+        return super().compute_loss(
+            x, target, q_selected, sample_weight, training=training
+        )
+
+    def compute_target(self, transition: dict[str, Any]) -> Any:
+        """Return what Q(s, a) should be, without gradient.
+
+        Args:
+            transition: The dictionary of a batch.
+
+        Returns:
+            Float tensor [B].
+        """
+        reward, discount = transition["reward"], transition["discount"]
+        next_observation = transition["next_observation"]
+        next_q_target = self.target_network(next_observation, training=False)
+        if not self.double:
+            return q_learning_target(reward, discount, next_q_target)
+        next_q_online = self.q_network(next_observation, training=False)
+        return double_q_learning_target(
+            reward, discount, next_q_online, next_q_target
+        )
+
+    def compute_metrics(
+        self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
+    ) -> dict[str, Any]:
+        """Return the metrics, which `compute_loss` has brought up to date."""
+        if not all(getattr(m, "built", True) for m in self.metrics):
+            # Keras builds compiled metrics on JAX through this method.
+            self.compute_loss(x, y, y_pred, sample_weight)
+        return self.get_metrics_result()
+
+    def train_step(self, *arguments: Any) -> Any:
+        """Take one gradient step and move the target network.
+
+        Takes and returns what Keras' own `train_step` does: `(data)` and logs
+        on TensorFlow and PyTorch, `(state, data)` and `(logs, state)` on JAX.
+        """
+        if not self.compiled:
+            raise ValueError(
+                "`train_step` needs a compiled model. Received: a model "
+                "without optimizer and loss. Call `compile(optimizer=..., "
+                "loss=...)` first."
+            )
+        if keras.backend.backend() == "jax":
+            logs, state = super().train_step(*arguments)
+            return logs, self._update_target_in(state)
+        logs = super().train_step(*arguments)
+        self._update_target()
+        return logs
+
+    def _update_target(self) -> None:
+        steps = self.gradient_steps + 1
+        self.gradient_steps.assign(steps)
+        pairs = zip(
+            self.target_network.weights,
+            self.q_network.weights,
+            strict=True,
+        )
+        for target, online in pairs:
+            if self.target_update_period == 1:
+                new = soft_update(target, online, self.target_update_rate)
+            else:
+                new = periodic_update(
+                    target, online, steps, self.target_update_period
+                )
+            target.assign(new)
+
+    def _update_target_in(self, state: tuple) -> tuple:
+        """Move the target network within JAX' explicit state."""
+        trainable, non_trainable, *others = state
+        mapping = [
+            *zip(self.trainable_variables, trainable, strict=True),
+            *zip(self.non_trainable_variables, non_trainable, strict=True),
+        ]
+        with keras.StatelessScope(state_mapping=mapping) as scope:
+            self._update_target()
+        moved = [
+            scope.get_current_value(variable)
+            for variable in self.non_trainable_variables
+        ]
+        return trainable, moved, *others
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments, the network serialized."""
+        return {
+            **super().get_config(),
+            "q_network": keras.saving.serialize_keras_object(self.q_network),
+            "target_update_rate": self.target_update_rate,
+            "target_update_period": self.target_update_period,
+            "double": self.double,
+        }
+
+    @classmethod
+    def from_config(
+        cls, config: dict[str, Any], custom_objects: dict | None = None
+    ) -> "DoubleDQN":
+        """Make a model from `get_config`."""
+        network = keras.saving.deserialize_keras_object(
+            config["q_network"], custom_objects=custom_objects
+        )
+        return cls(**{**config, "q_network": network})
+
+
+def _check_network(network: Any) -> None:
+    if not isinstance(network, keras.Model) or not network.built:
+        raise ValueError(
+            "`q_network` must be a built Keras model. Received: "
+            f"q_network={network!r}. Give it a `keras.Input`, or call it once "
+            "on a batch of observations."
+        )
+    shape = getattr(network, "output_shape", None)
+    if not isinstance(shape, tuple) or len(shape) != 2 or shape[-1] is None:
+        raise ValueError(
+            "`q_network` must have one output of shape (batch, num_actions). "
+            f"Received: a network with output shape {shape}."
+        )
+
+
+def _check_batch(transition: Any) -> None:
+    names = list(transition) if isinstance(transition, dict) else []
+    missing = [key for key in BATCH_KEYS if key not in names]
+    if missing:
+        raise ValueError(
+            f"`y` must be a dictionary with the keys {list(BATCH_KEYS)}. "
+            f"Received: {names or type(transition).__name__}, without "
+            f"{missing}. Batches of this form come from "
+            "`ReplayBuffer.dataset`."
+        )

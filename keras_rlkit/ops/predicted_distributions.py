@@ -1,0 +1,294 @@
+"""Targets held against a predicted distribution, for losses and metrics.
+
+Works on any object with the methods of a TFP distribution, and imports none.
+"""
+
+from typing import Any
+
+from keras import ops
+
+from keras_rlkit.ops import scoring_rules
+
+# What targets may be, by the name of the distribution's class. All others
+# take any finite number.
+_SUPPORTS = {
+    "Bernoulli": "binary",
+    "Beta": "unit",
+    "Categorical": "class",
+    "Gamma": "positive",
+    "Geometric": "count",
+    "InverseGamma": "positive",
+    "LogNormal": "positive",
+    "LogitNormal": "unit",
+    "NegativeBinomial": "count",
+    "Poisson": "count",
+    "Weibull": "positive",
+}
+
+
+def is_distribution(value: Any) -> bool:
+    """Return whether `value` can be used as a distribution."""
+    names = ("log_prob", "batch_shape", "event_shape")
+    return all(hasattr(value, name) for name in names)
+
+
+def distribution_name(distribution: Any) -> str:
+    """Return the class name of the distribution of single outputs."""
+    return type(_base(distribution)).__name__
+
+
+def check_target_shape(targets: Any, distribution: Any) -> None:
+    """Raise if targets would broadcast against the distribution.
+
+    Args:
+        targets: Tensor.
+        distribution: Distribution of batch shape B and event shape E.
+
+    Raises:
+        ValueError: If the shape of the targets isn't B followed by E. Unknown
+            sizes agree with every size.
+    """
+    batch_shape = distribution.batch_shape
+    event_shape = distribution.event_shape
+    if None in (_rank(batch_shape), _rank(event_shape)):
+        return
+    expected = (*batch_shape, *event_shape)
+    received = tuple(targets.shape)
+    sizes = zip(received, expected)
+    if len(received) == len(expected) and all(
+        a == b or None in (a, b) for a, b in sizes
+    ):
+        return
+    raise ValueError(
+        "`y_true` and the predicted distribution must have the same shape; "
+        "otherwise each target would be held against the predictions of "
+        f"others. Received: y_true.shape={received}, distribution of shape "
+        f"{expected} (batch_shape={tuple(batch_shape)}, "
+        f"event_shape={tuple(event_shape)}). "
+        f"{_shape_advice(received, expected, distribution)}"
+    )
+
+
+def _rank(shape):
+    return getattr(shape, "rank", len(tuple(shape)))
+
+
+def _shape_advice(received, expected, distribution):
+    too_many_axes = len(received) > len(expected)
+    if distribution_name(distribution) == "Categorical" and too_many_axes:
+        if received[-1] == 1:
+            return "Give class numbers without the last axis: `y[..., 0]`."
+        return "Give class numbers instead of one-hot vectors: `y.argmax(-1)`."
+    if len(received) == len(expected) - 1:
+        return "Give the targets a last axis: `y[..., None]`."
+    if len(received) == len(expected) + 1:
+        return (
+            "Keep the last axis of the parameters, as in `t[..., :1]` instead "
+            "of `t[..., 0]`, or drop the last axis of the targets."
+        )
+    return "Set the head's `units` to the number of targets per sample."
+
+
+def align_weights(weights: Any, values: Any) -> Any:
+    """Give weights of samples or time steps the rank of per-sample values.
+
+    Args:
+        weights: Tensor whose shape is the first part of the shape of
+            `values`; last axes of size 1 don't count.
+        values: Tensor, `(...)`.
+
+    Returns:
+        `weights` with the rank of `values`, to be multiplied with them.
+
+    Raises:
+        ValueError: If the shapes don't agree, so that weights of some samples
+            would be applied to others.
+    """
+    aligned = weights
+    while len(aligned.shape) > len(values.shape) and aligned.shape[-1] == 1:
+        aligned = ops.squeeze(aligned, axis=-1)
+    while len(aligned.shape) < len(values.shape):
+        aligned = aligned[..., None]
+    sizes = zip(aligned.shape, values.shape)
+    if len(aligned.shape) > len(values.shape) or not all(
+        a == b or a == 1 or None in (a, b) for a, b in sizes
+    ):
+        raise ValueError(
+            "`sample_weight` (or the mask) must have one entry for each "
+            "sample, or for each time step of each sample. Received: "
+            f"sample_weight.shape={tuple(weights.shape)} for values of shape "
+            f"{tuple(values.shape)}."
+        )
+    return aligned
+
+
+def in_support(targets: Any, distribution: Any) -> Any:
+    """Return which targets are possible at all.
+
+    Args:
+        targets: Tensor of any shape.
+        distribution: The predicted distribution.
+
+    Returns:
+        Bool tensor like `targets`. NaN and infinity are never possible.
+    """
+    support = _support(distribution)
+    targets = ops.cast(targets, "float32")
+    possible = ops.isfinite(targets)
+    if support in ("count", "class"):
+        possible &= (targets >= 0) & (targets == ops.floor(targets))
+    if support == "class":
+        possible &= targets < _num_classes(distribution)
+    if support == "binary":
+        possible &= (targets == 0) | (targets == 1)
+    if support in ("positive", "unit"):
+        possible &= targets > 0
+    if support == "unit":
+        possible &= targets < 1
+    return possible
+
+
+def describe_support(distribution: Any) -> str:
+    """Say in words which targets `in_support` accepts."""
+    support = _support(distribution)
+    if support == "class":
+        return f"a class number from 0 to {_num_classes(distribution) - 1}"
+    return {
+        "binary": "0 or 1",
+        "count": "a whole number from 0 up",
+        "positive": "a finite number above 0",
+        "real": "a finite number",
+        "unit": "a number between 0 and 1",
+    }[support]
+
+
+def replace_targets(targets: Any, keep: Any, distribution: Any) -> Any:
+    """Put a harmless number where a target isn't kept.
+
+    A target that is masked may be NaN. Multiplying its loss by zero would give
+    NaN, and so would the gradient.
+
+    Args:
+        targets: Tensor, `(...)`.
+        keep: Bool tensor of the first axes of `targets`.
+        distribution: The predicted distribution.
+
+    Returns:
+        Tensor like `targets`.
+    """
+    keep = align_weights(keep, targets)
+    discrete = _support(distribution) in ("binary", "class", "count")
+    # 0.5 is possible on the real line, above zero and between 0 and 1.
+    harmless = ops.cast(0 if discrete else 0.5, targets.dtype)
+    return ops.where(keep, targets, harmless)
+
+
+def negative_log_likelihood(targets: Any, distribution: Any) -> Any:
+    """Return the negative log likelihood of each sample.
+
+    Args:
+        targets: Tensor of the distribution's shape.
+        distribution: The predicted distribution. Where it has `unit_axes`, the
+            log likelihoods of these last axes are added up.
+
+    Returns:
+        Float tensor of the batch shape, without the unit axes.
+    """
+    values = -distribution.log_prob(ops.cast(targets, distribution.dtype))
+    axes = getattr(distribution, "unit_axes", 0)
+    return ops.sum(values, axis=tuple(range(-axes, 0))) if axes else values
+
+
+def probability_integral_transform(
+    targets: Any, distribution: Any
+) -> tuple[Any, Any]:
+    """Return P(Y < target) and P(Y <= target) under the prediction.
+
+    Of a multivariate normal, each output's own distribution is taken.
+
+    Args:
+        targets: Tensor of the distribution's shape.
+        distribution: The predicted distribution.
+
+    Returns:
+        Two float tensors like `targets`, equal for continuous distributions.
+
+    Raises:
+        ValueError: If the distribution has no distribution function.
+    """
+    base = _base(distribution)
+    targets = ops.cast(targets, base.dtype)
+    if _is_multivariate_normal(base):
+        z = (targets - base.mean()) / base.stddev()
+        up_to = scoring_rules.normal_cdf(z)
+        return up_to, up_to
+    try:
+        up_to = base.cdf(targets)
+        below = base.cdf(targets - 1) if _is_discrete(base) else up_to
+    except (AttributeError, NotImplementedError) as error:
+        raise ValueError(
+            "Coverage and calibration need a distribution with a `cdf`. "
+            f"Received: a {distribution_name(base)} distribution."
+        ) from error
+    return below, up_to
+
+
+def continuous_ranked_probability_score(
+    targets: Any, distribution: Any, num_samples: int, seed: Any = None
+) -> Any:
+    """Return the continuous ranked probability score of each target.
+
+    Exact for a normal, a mixture of normals and, output by output, a
+    multivariate normal; otherwise estimated from samples.
+
+    Args:
+        targets: Tensor of the distribution's shape.
+        distribution: The predicted distribution.
+        num_samples: Integer > 1, samples per target where there are any.
+        seed: Seed for them, as the distribution's `sample` takes it.
+
+    Returns:
+        Float tensor like `targets`, in their units.
+    """
+    base = _base(distribution)
+    if _is_multivariate_normal(base):
+        return scoring_rules.normal_crps(
+            ops.cast(targets, base.dtype), base.mean(), base.stddev()
+        )
+    if distribution_name(base) == "Normal":
+        return scoring_rules.normal_crps(
+            ops.cast(targets, base.dtype), base.loc, base.scale
+        )
+    parts = getattr(base, "components_distribution", None)
+    if parts is not None and distribution_name(parts) == "Normal":
+        return scoring_rules.normal_mixture_crps(
+            ops.cast(targets, base.dtype),
+            base.mixture_distribution.probs_parameter(),
+            parts.loc,
+            parts.scale,
+        )
+    samples = ops.cast(base.sample(num_samples, seed=seed), "float32")
+    return scoring_rules.sample_crps(ops.cast(targets, "float32"), samples)
+
+
+def _support(distribution):
+    return _SUPPORTS.get(distribution_name(distribution), "real")
+
+
+def _base(distribution):
+    """The distribution of single outputs inside a wrapper."""
+    base = getattr(distribution, "tensor_distribution", distribution)
+    return base.distribution if type(base).__name__ == "Independent" else base
+
+
+def _is_multivariate_normal(base):
+    return type(base).__name__.startswith("MultivariateNormal")
+
+
+def _is_discrete(base):
+    names = (ancestor.__name__ for ancestor in type(base).__mro__)
+    return "DiscreteDistributionMixin" in names
+
+
+def _num_classes(distribution):
+    return int(_base(distribution).probs_parameter().shape[-1])

@@ -1,0 +1,200 @@
+"""Q-learning: values of actions taken, and the targets they move to."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import keras
+
+
+def check_shapes(arguments: Iterable[tuple[str, Any, str]]) -> None:
+    """Raise unless every tensor has its rank and its sizes agree.
+
+    Sizes that are unknown while tracing pass.
+
+    Args:
+        arguments: One `(name, tensor, axes)` for each argument, with one
+            letter per axis, as in `("next_q", next_q, "BA")`. Axes of the
+            same letter must have the same size.
+
+    Raises:
+        ValueError: If a rank is wrong or two sizes of a letter differ.
+    """
+    first = {}
+    for name, tensor, axes in arguments:
+        shape = tuple(tensor.shape)
+        received = f"Received: {name}.shape={shape}"
+        if len(shape) != len(axes):
+            raise ValueError(
+                f"`{name}` must have shape [{', '.join(axes)}]. {received}. "
+                "No axis is squeezed or broadcast here: reshape it before."
+            )
+        for axis, size in zip(axes, shape):
+            if size is None:
+                continue
+            other, other_shape, other_size = first.setdefault(
+                axis, (name, shape, size)
+            )
+            if size != other_size:
+                raise ValueError(
+                    f"`{name}` must have size {other_size} along axis {axis}, "
+                    f"as `{other}` has. {received}, "
+                    f"{other}.shape={other_shape}. "
+                    "No axis is squeezed or broadcast here: reshape it before."
+                )
+
+
+def to_float32(value: Any) -> Any:
+    """Return a tensor, an array or a list as a float32 tensor."""
+    return keras.ops.cast(value, "float32")
+
+
+def select_action_values(q_values: Any, action: Any) -> Any:
+    """Pick the value of the action taken, Q(s, a), for each sample.
+
+    Differentiable with respect to `q_values`.
+
+    Args:
+        q_values: One value per action, [B, A], of any float dtype. The number
+            of actions A must be known while tracing.
+        action: Integer actions in [0, A), [B]. An action out of that range
+            gives NaN, on every backend.
+
+    Returns:
+        float32 tensor, [B].
+
+    Raises:
+        ValueError: If a rank is wrong, sizes differ, or `action` is not of an
+            integer dtype.
+
+    Example:
+
+    ```python
+    rlk.ops.select_action_values([[1.0, 2.0], [3.0, 4.0]], [1, 0])  # [2, 3]
+    ```
+    """
+    q_values = to_float32(q_values)
+    if not hasattr(action, "dtype"):
+        action = keras.ops.convert_to_tensor(action)
+    check_shapes([("q_values", q_values, "BA"), ("action", action, "B")])
+    dtype = keras.backend.standardize_dtype(action.dtype)
+    if not keras.backend.is_int_dtype(dtype):
+        raise ValueError(
+            "`action` must be of an integer dtype. "
+            f"Received: action.dtype={dtype}. "
+            "Cast it before, as in `keras.ops.cast(action, 'int32')`."
+        )
+    num_actions = q_values.shape[1]
+    if num_actions is None:
+        raise ValueError(
+            "`q_values` must have a known number of actions. "
+            f"Received: q_values.shape={tuple(q_values.shape)}. "
+            "Give the last axis a size with `keras.ops.reshape`."
+        )
+    # A mask instead of a gather: the same on every backend, out of range
+    # included, no scatter in the gradient, and -inf elsewhere does no harm.
+    taken = keras.ops.equal(
+        keras.ops.expand_dims(keras.ops.cast(action, "int32"), 1),
+        keras.ops.arange(num_actions, dtype="int32"),
+    )
+    value = keras.ops.sum(keras.ops.where(taken, q_values, 0.0), axis=1)
+    return keras.ops.where(keras.ops.any(taken, axis=1), value, float("nan"))
+
+
+def q_learning_target(reward: Any, discount: Any, next_q: Any) -> Any:
+    """Target of Q-learning: r + discount * max over a of Q(s', a).
+
+    Args:
+        reward: Reward of the step, [B]. For n-step transitions, the
+            discounted sum of the n rewards.
+        discount: Gamma, or 0 where the episode terminated, [B]. For n-step
+            transitions, gamma to the power of n.
+        next_q: Values of the next state, [B, A], from the target network
+            where there is one.
+
+    Returns:
+        float32 tensor, [B], without gradient.
+
+    Raises:
+        ValueError: If a rank is wrong or sizes differ.
+
+    Example:
+
+    ```python
+    rlk.ops.q_learning_target(
+        reward=[1.0, 1.0], discount=[0.9, 0.0], next_q=[[2.0, 3.0], [4.0, 5.0]]
+    )  # [3.7, 1.0]
+    ```
+
+    Reference:
+        Watkins and Dayan, Q-learning, section 2,
+        https://doi.org/10.1007/BF00992698; with a target network: Mnih et
+        al., Human-level control through deep reinforcement learning,
+        Methods, https://doi.org/10.1038/nature14236
+    """
+    reward, discount = to_float32(reward), to_float32(discount)
+    next_q = to_float32(next_q)
+    check_shapes(
+        [
+            ("reward", reward, "B"),
+            ("discount", discount, "B"),
+            ("next_q", next_q, "BA"),
+        ]
+    )
+    target = reward + discount * keras.ops.max(next_q, axis=1)
+    return keras.ops.stop_gradient(target)
+
+
+def double_q_learning_target(
+    reward: Any, discount: Any, next_q_online: Any, next_q_target: Any
+) -> Any:
+    """Target of double Q-learning: one network selects, the other evaluates.
+
+    r + discount * Q_target(s', argmax over a of Q_online(s', a)). Choosing
+    and judging an action with different networks removes most of the
+    overestimation that a plain maximum brings.
+
+    Args:
+        reward: Reward of the step, [B]. For n-step transitions, the
+            discounted sum of the n rewards.
+        discount: Gamma, or 0 where the episode terminated, [B]. For n-step
+            transitions, gamma to the power of n.
+        next_q_online: Values of the next state from the online network,
+            [B, A]: selects the action. The first one wins a tie.
+        next_q_target: Values of the next state from the target network,
+            [B, A]: evaluates the action selected.
+
+    Returns:
+        float32 tensor, [B], without gradient.
+
+    Raises:
+        ValueError: If a rank is wrong or sizes differ.
+
+    Example:
+
+    ```python
+    rlk.ops.double_q_learning_target(
+        reward=[1.0],
+        discount=[0.9],
+        next_q_online=[[5.0, 4.0]],
+        next_q_target=[[2.0, 3.0]],
+    )  # [2.8]
+    ```
+
+    Reference:
+        van Hasselt, Guez and Silver, Deep Reinforcement Learning with Double
+        Q-learning, section "Double DQN", https://arxiv.org/abs/1509.06461
+    """
+    reward, discount = to_float32(reward), to_float32(discount)
+    next_q_online = to_float32(next_q_online)
+    next_q_target = to_float32(next_q_target)
+    check_shapes(
+        [
+            ("reward", reward, "B"),
+            ("discount", discount, "B"),
+            ("next_q_online", next_q_online, "BA"),
+            ("next_q_target", next_q_target, "BA"),
+        ]
+    )
+    action = keras.ops.argmax(next_q_online, axis=1)
+    value = select_action_values(next_q_target, action)
+    return keras.ops.stop_gradient(reward + discount * value)

@@ -1,0 +1,107 @@
+"""Draws how a run went, or the mean and spread of several runs."""
+
+import csv
+import pathlib
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+Runs = str | pathlib.Path | Sequence[str | pathlib.Path]
+
+
+def learning_curve(
+    runs: Runs,
+    x: str,
+    y: Mapping[str, str],
+    path: str | pathlib.Path,
+    references: Mapping[str, float] | None = None,
+    title: str = "",
+    x_label: str = "",
+    y_label: str = "",
+) -> None:
+    """Draw columns of `keras.callbacks.CSVLogger` files over each other.
+
+    One file gives one line per column; several files, one for each seed, give
+    the mean as a line and one standard deviation as a band.
+
+    Args:
+        runs: Name of one file, or a list of names.
+        x: Column on the horizontal axis, e.g. `"environment_steps"`.
+        y: Columns to draw, with the label of each.
+        path: PNG (or PDF, SVG) file to write.
+        references: Horizontal lines to compare with, by label.
+        title: Title of the picture.
+        x_label: Label of the horizontal axis.
+        y_label: Label of the vertical axis.
+
+    Example:
+
+    ```python
+    with open("history.csv", "w") as file:
+        file.write("epoch,environment_steps,episode_return\\n")
+        file.write("0,100,1.0\\n1,200,3.0\\n")
+    rlk.plots.learning_curve(
+        "history.csv",
+        x="environment_steps",
+        y={"episode_return": "while learning"},
+        path="learning_curve.png",
+    )
+    ```
+    """
+    import matplotlib.figure
+
+    if isinstance(runs, (str, pathlib.Path)):
+        runs = [runs]
+    tables = [_read(run) for run in runs]
+    length = min(len(table[x]) for table in tables)
+    figure = matplotlib.figure.Figure(figsize=(7, 4.2), layout="constrained")
+    axes = figure.subplots()
+    steps = np.mean([table[x][:length] for table in tables], axis=0)
+    for column, label in y.items():
+        values = np.array([table[column][:length] for table in tables])
+        # An epoch in which no run has a value yet has no mean.
+        known = ~np.isnan(values).all(axis=0)
+        mean = np.nanmean(values[:, known], axis=0)
+        (line,) = axes.plot(steps[known], mean, label=label)
+        if len(tables) > 1:
+            spread = np.nanstd(values[:, known], axis=0)
+            axes.fill_between(
+                steps[known],
+                mean - spread,
+                mean + spread,
+                alpha=0.2,
+                color=line.get_color(),
+                linewidth=0,
+            )
+    for label, value in (references or {}).items():
+        axes.axhline(value, color="0.5", linestyle="--", linewidth=1)
+        axes.annotate(
+            f"{label} {value:.0f}",
+            (1, value),
+            xycoords=("axes fraction", "data"),
+            xytext=(-4, 3),
+            textcoords="offset points",
+            ha="right",
+            color="0.4",
+        )
+    axes.set(title=title, xlabel=x_label or x, ylabel=y_label)
+    axes.grid(alpha=0.3)
+    axes.legend(loc="upper left")
+    figure.savefig(path, dpi=120)
+
+
+def _read(path: str | pathlib.Path) -> dict[str, np.ndarray]:
+    with open(path, newline="") as file:
+        rows = list(csv.DictReader(file))
+    if not rows:
+        raise ValueError(
+            "`runs` must be files with at least one epoch. "
+            f"Received: {str(path)!r}, which has none."
+        )
+    # `CSVLogger` writes NA for a value that isn't there yet.
+    return {
+        name: np.array(
+            [np.nan if row[name] == "NA" else float(row[name]) for row in rows]
+        )
+        for name in rows[0]
+    }

@@ -1,0 +1,32 @@
+"""Batches for `fit` on any backend."""
+
+import keras
+
+from keras_rlkit.replay.batch import Batch
+from keras_rlkit.replay.batch_source import BatchSource
+
+
+class Batches(keras.utils.PyDataset):
+    """An endless `keras.utils.PyDataset` over a replay buffer.
+
+    Made by `ReplayBuffer.batches`. An item is drawn when it is asked for, so
+    the same index gives another batch each time.
+
+    Args:
+        buffer: `ReplayBuffer` to draw from.
+        batch_size: Transitions of a batch.
+        prefetch: Batches to draw ahead, or `None` to choose by size.
+    """
+
+    def __init__(self, buffer, batch_size: int, prefetch: int | None = None):
+        super().__init__(workers=1, use_multiprocessing=False)
+        self._source = BatchSource(buffer, batch_size, prefetch)
+
+    @property
+    def num_batches(self) -> None:
+        """`None`: there is no last batch."""
+        return None
+
+    def __getitem__(self, index: int) -> Batch:
+        """Return a batch, as `ReplayBuffer.sample` does."""
+        return self._source.take(index)

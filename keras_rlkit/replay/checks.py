@@ -1,0 +1,178 @@
+"""Checks of what is handed to a buffer, before anything is stored."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+
+class Step(NamedTuple):
+    """One checked step of N environments, all fields NumPy arrays."""
+
+    observation: np.ndarray
+    action: np.ndarray
+    reward: np.ndarray
+    terminated: np.ndarray
+    truncated: np.ndarray
+    next_observation: np.ndarray
+    valid: np.ndarray
+
+
+def check_observation(
+    name: str, value: Any, shape: tuple[int, ...], dtype: np.dtype
+) -> np.ndarray:
+    """Return observations as an array, or raise if they don't fit.
+
+    Args:
+        name: Name of the argument.
+        value: What the caller gave.
+        shape: Shape [N, *observation_shape] expected.
+        dtype: Dtype stored.
+
+    Returns:
+        The array, in the dtype it came in.
+
+    Raises:
+        ValueError: If shape or dtype don't fit.
+    """
+    array = np.asarray(value)
+    if array.shape != shape:
+        raise ValueError(
+            f"`{name}` must have shape {shape}, one row for each environment. "
+            f"Received: {name}.shape={array.shape}."
+        )
+    if not np.can_cast(array.dtype, dtype, "same_kind"):
+        raise ValueError(
+            f"`{name}` must have dtype {dtype}, or one that casts to it "
+            f"without loss of kind. Received: {name}.dtype={array.dtype}. "
+            "Give the buffer the environment's dtype as `observation_dtype`."
+        )
+    return array
+
+
+def _check_rows(name: str, value: Any, num_envs: int) -> np.ndarray:
+    array = np.asarray(value)
+    if array.shape != (num_envs,):
+        raise ValueError(
+            f"`{name}` must have shape ({num_envs},), one entry for each "
+            f"environment. Received: {name}.shape={array.shape}."
+        )
+    return array
+
+
+def _check_flags(name: str, value: Any, num_envs: int) -> np.ndarray:
+    array = _check_rows(name, value, num_envs)
+    if array.dtype != bool:
+        raise ValueError(
+            f"`{name}` must be boolean. Received: {name}.dtype={array.dtype}."
+        )
+    return array
+
+
+def check_action(
+    value: Any, num_envs: int, num_actions: int | None
+) -> np.ndarray:
+    """Return discrete actions as an array, or raise if they are none.
+
+    Args:
+        value: What the caller gave.
+        num_envs: Number of environments N.
+        num_actions: Number of actions, or `None` if not known.
+
+    Returns:
+        Integer array [N].
+
+    Raises:
+        ValueError: If an action is no integer or out of range.
+    """
+    action = _check_rows("action", value, num_envs)
+    if not np.issubdtype(action.dtype, np.integer):
+        raise ValueError(
+            "`action` must be integers, the numbers of discrete actions. "
+            f"Received: action.dtype={action.dtype}."
+        )
+    low = int(action.min())
+    if low < 0 or (num_actions is not None and action.max() >= num_actions):
+        upper = "" if num_actions is None else f" and below {num_actions}"
+        raise ValueError(
+            f"`action` must be at least 0{upper}. Received: action={action}."
+        )
+    return action
+
+
+def check_step(
+    step: tuple[Any, ...],
+    shape: tuple[int, ...],
+    dtype: np.dtype,
+    num_actions: int | None,
+) -> Step:
+    """Return a step as arrays, or raise if any part of it is wrong.
+
+    Args:
+        step: The arguments of `ReplayBuffer.add`, in their order.
+        shape: Shape [N, *observation_shape] of observations.
+        dtype: Dtype of stored observations.
+        num_actions: Number of actions, or `None` if not known.
+
+    Returns:
+        The step as arrays.
+
+    Raises:
+        ValueError: If an argument has the wrong shape, dtype or values.
+    """
+    (now, action, reward, terminated, truncated, then, valid) = step
+    num_envs = shape[0]
+    if valid is None:
+        valid = np.ones(num_envs, bool)
+    valid = _check_flags("valid", valid, num_envs)
+    reward = _check_rows("reward", reward, num_envs)
+    if not np.isfinite(reward[valid]).all():
+        raise ValueError(
+            "`reward` must be finite, no NaN and no infinity. "
+            f"Received: reward={reward}."
+        )
+    return Step(
+        check_observation("observation", now, shape, dtype),
+        check_action(action, num_envs, num_actions),
+        reward,
+        _check_flags("terminated", terminated, num_envs),
+        _check_flags("truncated", truncated, num_envs),
+        check_observation("next_observation", then, shape, dtype),
+        valid,
+    )
+
+
+def check_space(
+    environment: Any,
+) -> tuple[tuple[int, ...], np.dtype, int, int]:
+    """Read from an environment what a buffer has to know.
+
+    Args:
+        environment: Gymnasium environment or vector environment.
+
+    Returns:
+        A tuple `(observation_shape, observation_dtype, num_envs,
+        num_actions)`.
+
+    Raises:
+        ValueError: If observations are not one array, or actions are not
+            discrete.
+    """
+    num_envs = getattr(environment, "num_envs", 1)
+    observations = getattr(
+        environment, "single_observation_space", environment.observation_space
+    )
+    actions = getattr(
+        environment, "single_action_space", environment.action_space
+    )
+    if getattr(observations, "shape", None) is None:
+        raise ValueError(
+            "`environment` must have one array as observation. Received: "
+            f"observation_space={observations}. Wrap it in "
+            "`gymnasium.wrappers.FlattenObservation`."
+        )
+    if not hasattr(actions, "n") or np.ndim(actions.n):
+        raise ValueError(
+            "`environment` must have discrete actions. Received: "
+            f"action_space={actions}."
+        )
+    return observations.shape, observations.dtype, num_envs, int(actions.n)

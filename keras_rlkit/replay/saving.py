@@ -1,0 +1,98 @@
+"""Buffers as files: NumPy's own format, no pickles, written at once."""
+
+import json
+import os
+import pathlib
+import zipfile
+from typing import Any
+
+import numpy as np
+
+FORMAT = "keras_rlkit.ReplayBuffer"
+VERSION = 1
+
+
+def write(
+    path: str | pathlib.Path,
+    header: dict[str, Any],
+    arrays: dict[str, np.ndarray],
+) -> None:
+    """Write arrays and a JSON header to one file, replacing it atomically.
+
+    Args:
+        path: File name.
+        header: What JSON can hold.
+        arrays: Arrays by name.
+    """
+    path = pathlib.Path(path)
+    header = {"format": FORMAT, "version": VERSION, **header}
+    text = np.frombuffer(json.dumps(header).encode(), np.uint8)
+    unfinished = path.with_name(path.name + ".unfinished")
+    try:
+        with open(unfinished, "wb") as file:
+            np.savez(file, header=text, **arrays)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def read(
+    path: str | pathlib.Path,
+) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Read what `write` wrote.
+
+    Args:
+        path: File name.
+
+    Returns:
+        A tuple `(header, arrays)`.
+
+    Raises:
+        ValueError: If the file is damaged, or of another kind or version.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        header = json.loads(arrays.pop("header").tobytes())
+        known = header["format"] == FORMAT
+    except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as e:
+        raise ValueError(
+            f"`path` must be a complete file of `ReplayBuffer.save`. "
+            f"Received: path={str(path)!r}, which can't be read: {e}"
+        ) from e
+    if not known or header.get("version") != VERSION:
+        raise ValueError(
+            f"`path` must be a file of `ReplayBuffer.save`, version {VERSION}. "
+            f"Received: path={str(path)!r} with "
+            f"format={header['format']!r}, version={header.get('version')!r}."
+        )
+    return header, arrays
+
+
+def check_arrays(
+    path: str | pathlib.Path,
+    expected: dict[str, np.ndarray],
+    received: dict[str, np.ndarray],
+) -> None:
+    """Raise unless two sets of arrays agree in names, shapes and dtypes.
+
+    Args:
+        path: File name, for the message.
+        expected: Arrays of a new buffer.
+        received: Arrays of the file.
+
+    Raises:
+        ValueError: If they differ.
+    """
+
+    def layout(arrays: dict[str, np.ndarray]) -> dict[str, tuple]:
+        return {n: (a.shape, a.dtype.str) for n, a in sorted(arrays.items())}
+
+    if layout(expected) != layout(received):
+        raise ValueError(
+            "`path` must hold the arrays of the buffer it describes: "
+            f"{layout(expected)}. Received: path={str(path)!r} with "
+            f"{layout(received)}."
+        )

@@ -1,0 +1,252 @@
+"""The rows of a replay buffer, and the frames they point at."""
+
+from typing import Any
+
+import numpy as np
+
+from keras_rlkit.replay.batch import Draw
+from keras_rlkit.replay.checks import Step
+from keras_rlkit.replay.frame_store import FrameStore
+from keras_rlkit.replay.n_step import Finished, NStepAccumulator
+from keras_rlkit.replay.termination import discount_and_end
+
+# Observations up to this size get room for the worst case, in which every
+# episode has one step and no frame is shared.
+SMALL_OBSERVATION_BYTES = 512
+# Larger ones get this part of the capacity on top, for episodes' ends.
+SPARE_FRAMES = 1 / 40
+
+
+class TransitionStore:
+    """A ring of finished transitions over a ring of frames.
+
+    A transition is one row: the places of the frames of its two observations,
+    action, reward and discount. Nothing about it is worked out when it is
+    read. Transitions are numbered in the order in which they came; the row of
+    number i is `i % capacity`, and the numbers stored are
+    `added - size` to `added - 1`.
+
+    Args:
+        capacity: Transitions to keep.
+        frame_shape: Shape of one frame.
+        frame_dtype: NumPy dtype of one frame.
+        num_envs: Number of environments N.
+        stack: Number of frames k of an observation.
+        n_step: Environment steps joined into one transition.
+        discount: Discount factor of one environment step.
+    """
+
+    def __init__(
+        self,
+        capacity: int,
+        frame_shape: tuple[int, ...],
+        frame_dtype: np.dtype,
+        num_envs: int,
+        stack: int,
+        n_step: int,
+        discount: float,
+    ):
+        self.capacity = capacity
+        self.added = 0
+        self.size = 0
+        self._step_discount = discount
+        self._frames = FrameStore(
+            _num_frames(
+                capacity, frame_shape, frame_dtype, num_envs, stack, n_step
+            ),
+            frame_shape,
+            frame_dtype,
+            num_envs,
+            stack,
+        )
+        self._open = NStepAccumulator(num_envs, n_step, stack)
+        self._ended = np.ones(num_envs, bool)
+        self._slots = np.zeros((capacity, 2 * stack), np.int32)
+        self._action = np.zeros(capacity, np.int32)
+        self._reward = np.zeros(capacity, np.float32)
+        self._discount = np.zeros(capacity, np.float32)
+        # No frame of a row, nor of any later row, is older than this.
+        self._oldest_frame = np.zeros(capacity, np.int64)
+        self._frame_bound = 0
+        # While every next stack is the stack moved on by one frame, both are
+        # read as one window of k + 1 frames.
+        self._windows = n_step == 1
+        self._window = np.append(np.arange(stack), 2 * stack - 1)
+
+    @staticmethod
+    def size_of(
+        capacity: int,
+        frame_shape: tuple[int, ...],
+        frame_dtype: np.dtype,
+        num_envs: int,
+        stack: int,
+        n_step: int,
+    ) -> int:
+        """Return the bytes that a store with these arguments takes."""
+        frames = _num_frames(
+            capacity, frame_shape, frame_dtype, num_envs, stack, n_step
+        )
+        row = 2 * stack * 4 + 4 + 4 + 4 + 8
+        return capacity * row + FrameStore.size_of(
+            frames, frame_shape, frame_dtype
+        )
+
+    def add(self, step: Step) -> None:
+        """Store one step of every valid environment.
+
+        Args:
+            step: Arrays of N rows whose observations have the k frames on
+                axis 1.
+
+        Raises:
+            ValueError: If an environment pauses within an episode.
+        """
+        paused = ~step.valid & ~self._ended
+        if paused.any():
+            raise ValueError(
+                "`valid` may be False only for an environment whose episode "
+                "has ended. Received: valid=False within an episode of "
+                f"environments {np.nonzero(paused)[0].tolist()}."
+            )
+        frames = self._frames
+        now = frames.words(step.observation)
+        then = frames.words(step.next_observation)
+        continues = frames.continues(now, self._frame_bound)
+        start, end, new = frames.number(step.valid, continues, now, then)
+        self._move_frame_bound(start[step.valid])
+
+        discount, ended = discount_and_end(
+            step.terminated, step.truncated, self._step_discount
+        )
+        finished = []
+        broken = step.valid & ~continues & (self._open.count > 0)
+        if broken.any():
+            finished.append(self._open.cut(broken, frames.last))
+        finished.append(
+            self._open.push(
+                step.valid,
+                start,
+                end,
+                step.action,
+                step.reward,
+                discount,
+                ended,
+            )
+        )
+        self._make_room(len(new))
+        frames.write(new)
+        frames.remember(step.valid, end)
+        self._ended[step.valid] = ended[step.valid]
+        self._append(finished)
+
+    def read(self, index: np.ndarray, weight: np.ndarray | None) -> Draw:
+        """Return stored transitions by their numbers."""
+        rows = index % self.capacity
+        slots = self._slots[rows]
+        if self._windows:
+            slots = slots[:, self._window]
+        return Draw(
+            self._frames.read(slots.T),
+            self._action[rows],
+            self._reward[rows],
+            self._discount[rows],
+            index,
+            weight,
+        )
+
+    def _move_frame_bound(self, start: np.ndarray) -> None:
+        bound = self._open.oldest(self._frames.written)
+        bound = start.min(where=start >= 0, initial=bound)
+        self._frame_bound = max(self._frame_bound, int(bound))
+
+    def _make_room(self, count: int) -> None:
+        """Drop the oldest transitions whose frames will be overwritten."""
+        kept_from = self._frames.written + count - self._frames.num_frames
+        while self.size:
+            row = (self.added - self.size) % self.capacity
+            if self._oldest_frame[row] >= kept_from:
+                return
+            self.size -= 1
+
+    def _append(self, finished: list[Finished]) -> None:
+        done = Finished(*map(np.concatenate, zip(*finished, strict=True)))
+        count = len(done.environment)
+        if not count:
+            return
+        if len(finished) > 1:
+            order = np.argsort(done.environment, kind="stable")
+            done = Finished(*(field[order] for field in done))
+        if self._windows:
+            shifted = done.start[:, 1:] == done.end[:, :-1]
+            self._windows = bool(shifted.all())
+        # Of more rows than fit, only the last ones would stay.
+        done = Finished(*(field[-self.capacity :] for field in done))
+        self.added += count
+        rows = np.arange(self.added - len(done.environment), self.added)
+        rows %= self.capacity
+        numbers = np.concatenate([done.start, done.end], axis=1)
+        self._slots[rows] = self._frames.slots(numbers)
+        self._action[rows] = done.action
+        self._reward[rows] = done.reward
+        self._discount[rows] = done.discount
+        self._oldest_frame[rows] = self._frame_bound
+        self.size = min(self.size + count, self.capacity)
+
+    def _own_arrays(self) -> dict[str, np.ndarray]:
+        return {
+            "slots": self._slots,
+            "action": self._action,
+            "reward": self._reward,
+            "discount": self._discount,
+            "oldest_frame": self._oldest_frame,
+            "ended": self._ended,
+        }
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return every array of the store by name, for saving."""
+        return {
+            **self._own_arrays(),
+            **self._open.state(),
+            **self._frames.state(),
+        }
+
+    def counters(self) -> dict[str, Any]:
+        """Return what has to be saved beside the arrays."""
+        return {
+            "added": self.added,
+            "size": self.size,
+            "frame_bound": self._frame_bound,
+            "frames_written": self._frames.written,
+            "windows": self._windows,
+        }
+
+    def restore(
+        self, arrays: dict[str, np.ndarray], counters: dict[str, Any]
+    ) -> None:
+        """Set the content to what `arrays` and `counters` returned."""
+        for name, array in self._own_arrays().items():
+            array[...] = arrays[name]
+        self._open.restore(arrays)
+        self._frames.restore(arrays, counters["frames_written"])
+        self.added = counters["added"]
+        self.size = counters["size"]
+        self._frame_bound = counters["frame_bound"]
+        self._windows = counters["windows"]
+
+
+def _num_frames(
+    capacity: int,
+    frame_shape: tuple[int, ...],
+    frame_dtype: np.dtype,
+    num_envs: int,
+    stack: int,
+    n_step: int,
+) -> int:
+    frame_bytes = int(np.prod(frame_shape, dtype=np.int64))
+    frame_bytes *= frame_dtype.itemsize
+    if frame_bytes * stack <= SMALL_OBSERVATION_BYTES:
+        stored = capacity * 2 * stack
+    else:
+        stored = capacity + int(capacity * SPARE_FRAMES)
+    # The steps under way need their frames beside the stored ones.
+    return stored + num_envs * (n_step + 1) * 2 * stack

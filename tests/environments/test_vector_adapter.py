@@ -1,0 +1,664 @@
+import gymnasium
+import numpy as np
+import pytest
+from gymnasium import spaces
+from gymnasium.vector import AsyncVectorEnv, SyncVectorEnv, VectorEnv
+from gymnasium.wrappers import TimeLimit, TransformObservation
+from gymnasium.wrappers import vector as vector_wrappers
+
+from keras_rlkit.environments import VectorAdapter, as_vector
+
+
+class Diary(gymnasium.Env):
+    """Shows (episode, step), `in_place` in one array that it overwrites.
+
+    Episode `e` lasts `lengths[e % len(lengths)]` steps; even ones terminate,
+    odd ones are truncated. The reward is 100 * action + 10 * episode + step.
+    """
+
+    metadata = {"render_modes": ["rgb_array"]}
+
+    def __init__(
+        self, lengths, first_action=0, render_mode=None, in_place=False
+    ):
+        self.lengths = lengths
+        self.in_place = in_place
+        self.render_mode = render_mode
+        self.observation_space = spaces.Box(0, 99, (2,), np.float64)
+        self.action_space = spaces.Discrete(3, start=first_action)
+        self.page = np.array([-1.0, 0.0])
+
+    def show(self):
+        return self.page if self.in_place else self.page.copy()
+
+    def info(self):
+        return {"lives": 5 - int(self.page[1])}
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.page[:] = self.page[0] + 1, 0
+        return self.show(), self.info()
+
+    def step(self, action):
+        assert self.action_space.contains(action)
+        self.page[1] += 1
+        episode, step = (int(number) for number in self.page)
+        ended = step >= self.lengths[episode % len(self.lengths)]
+        reward = 100 * int(action) + 10 * episode + step
+        terminated, truncated = ended and not episode % 2, ended and episode % 2
+        return self.show(), reward, terminated, bool(truncated), self.info()
+
+    def render(self):
+        return np.full((4, 6, 3), int(self.page[1]), np.uint8)
+
+
+class Silent(Diary):
+    """Tells nothing about lives when it starts."""
+
+    def reset(self, *, seed=None, options=None):
+        observation, _ = super().reset(seed=seed, options=options)
+        return observation, {}
+
+
+class OnFire(Diary):
+    def step(self, action):
+        raise FloatingPointError("engine on fire")
+
+
+LENGTHS = [(2, 1, 3), (1, 3)]
+# One line per step: (next observation, observation, ending, valid). The action
+# of step t is t % 3.
+AT_ONCE = [
+    [
+        ((0, 1), (0, 1), "", True),
+        ((0, 2), (1, 0), "terminated", True),
+        ((1, 1), (2, 0), "truncated", True),
+        ((2, 1), (2, 1), "", True),
+        ((2, 2), (2, 2), "", True),
+        ((2, 3), (3, 0), "terminated", True),
+    ],
+    [
+        ((0, 1), (1, 0), "terminated", True),
+        ((1, 1), (1, 1), "", True),
+        ((1, 2), (1, 2), "", True),
+        ((1, 3), (2, 0), "truncated", True),
+        ((2, 1), (3, 0), "terminated", True),
+        ((3, 1), (3, 1), "", True),
+    ],
+]
+A_STEP_LATER = [
+    [
+        ((0, 1), (0, 1), "", True),
+        ((0, 2), (0, 2), "terminated", True),
+        ((1, 0), (1, 0), "", False),
+        ((1, 1), (1, 1), "truncated", True),
+        ((2, 0), (2, 0), "", False),
+        ((2, 1), (2, 1), "", True),
+        ((2, 2), (2, 2), "", True),
+        ((2, 3), (2, 3), "terminated", True),
+        ((3, 0), (3, 0), "", False),
+    ],
+    [
+        ((0, 1), (0, 1), "terminated", True),
+        ((1, 0), (1, 0), "", False),
+        ((1, 1), (1, 1), "", True),
+        ((1, 2), (1, 2), "", True),
+        ((1, 3), (1, 3), "truncated", True),
+        ((2, 0), (2, 0), "", False),
+        ((2, 1), (2, 1), "terminated", True),
+        ((3, 0), (3, 0), "", False),
+        ((3, 1), (3, 1), "", True),
+    ],
+]
+
+
+def makers(cls=Diary, **arguments):
+    return [
+        lambda lengths=lengths: cls(lengths, **arguments) for lengths in LENGTHS
+    ]
+
+
+def play(adapter, num_steps):
+    """All steps are taken before one is looked at: none may be overwritten."""
+    first = adapter.reset(seed=0)
+    lives = [adapter.lives]
+    steps = []
+    for time in range(num_steps):
+        steps.append(adapter.step(np.full(adapter.num_envs, time % 3)))
+        lives.append(adapter.lives)
+    adapter.close()
+    assert first.dtype == np.float64
+    np.testing.assert_array_equal(first, [[0, 0]] * adapter.num_envs)
+    np.testing.assert_array_equal(lives[0], [5] * adapter.num_envs)
+    for step, lives_after in zip(steps, lives[1:], strict=True):
+        assert step.lives is lives_after
+    return steps
+
+
+def check(steps, tables):
+    for time, step in enumerate(steps):
+        lines = [table[time] for table in tables]
+        next_observation, observation, ending, valid = zip(*lines, strict=True)
+        reward = [
+            100 * (time % 3) + 10 * after[0] + after[1] if real else 0
+            for after, real in zip(next_observation, valid, strict=True)
+        ]
+        expected = {
+            "next_observation": np.array(next_observation, np.float64),
+            "reward": np.array(reward, np.float64),
+            "terminated": np.array([end == "terminated" for end in ending]),
+            "truncated": np.array([end == "truncated" for end in ending]),
+            "valid": np.array(valid),
+            "observation": np.array(observation, np.float64),
+            "lives": np.array([5 - seen[1] for seen in observation], np.int64),
+        }
+        for name, array in expected.items():
+            received = getattr(step, name)
+            assert received.dtype == array.dtype, (time, name)
+            np.testing.assert_array_equal(
+                received, array, err_msg=f"{name} of step {time}"
+            )
+
+
+@pytest.mark.parametrize("row", [0, 1])
+def test_one_environment(row):
+    adapter = as_vector(Diary(LENGTHS[row], in_place=True))
+    check(play(adapter, 6), [AT_ONCE[row]])
+
+
+@pytest.mark.parametrize("copy", [True, False])
+@pytest.mark.parametrize(
+    "mode, tables",
+    [
+        ("NextStep", A_STEP_LATER),
+        ("SameStep", AT_ONCE),
+        ("Disabled", AT_ONCE),
+    ],
+)
+def test_environments_one_after_another(mode, tables, copy):
+    environment = SyncVectorEnv(makers(), copy=copy, autoreset_mode=mode)
+    check(play(as_vector(environment), len(tables[0])), tables)
+
+
+@pytest.mark.parametrize(
+    "mode, tables, arguments",
+    [
+        ("NextStep", A_STEP_LATER, {"copy": False}),
+        ("SameStep", AT_ONCE, {"shared_memory": False, "copy": False}),
+        ("Disabled", AT_ONCE, {}),
+    ],
+)
+def test_environments_in_processes(mode, tables, arguments):
+    environment = AsyncVectorEnv(makers(), autoreset_mode=mode, **arguments)
+    check(play(as_vector(environment), len(tables[0])), tables)
+
+
+@pytest.mark.parametrize("mode", ["NextStep", "SameStep", "Disabled"])
+def test_nothing_is_copied_from_an_environment_that_copies(mode):
+    environment = SyncVectorEnv(makers(), autoreset_mode=mode)
+    handed_out = []
+    step = environment.step
+
+    def spy(actions):
+        result = step(actions)
+        handed_out.append(result[0])
+        return result
+
+    environment.step = spy
+    adapter = as_vector(environment)
+    adapter.reset()
+    # Row 1 ends its first episode here, so that one of the two is patched.
+    received = adapter.step([0, 0])
+    assert any(
+        array is handed_out[0]
+        for array in (received.observation, received.next_observation)
+    )
+
+
+class Board(VectorEnv):
+    """Two environments in one array; episodes last two steps.
+
+    Everything it returns is overwritten in the next step. In the rows that go
+    on, `final_obs` is rubbish, and there is no mask.
+    """
+
+    def __init__(self, metadata):
+        self.metadata = metadata
+        self.num_envs = 2
+        self.single_observation_space = spaces.Box(0, 255, (1,), np.uint8)
+        self.single_action_space = spaces.Discrete(2)
+        self.observations = np.zeros((2, 1), np.uint8)
+        self.final = np.full((2, 1), 99, np.uint8)
+        self.rewards = np.zeros(2, np.float32)
+        self.ends = np.zeros(2, bool)
+        self.never = np.zeros(2, bool)
+        self.lives = np.zeros(2, np.int32)
+
+    def reset(self, *, seed=None, options=None):
+        self.observations[:, 0] = 0, 1
+        self.lives[:] = 3
+        return self.observations, {"lives": self.lives}
+
+    def step(self, actions):
+        self.rewards[:] = actions + 1
+        self.lives[:] = self.observations[:, 0]
+        self.observations += 1
+        self.ends[:] = self.observations[:, 0] >= 2
+        self.final[:] = 99
+        self.final[self.ends] = 20
+        self.observations[self.ends] = 0
+        info = {"lives": self.lives}
+        if self.ends.any():
+            info["final_obs"] = self.final
+        return self.observations, self.rewards, self.ends, self.never, info
+
+
+@pytest.mark.parametrize(
+    "mode", ["SameStep", gymnasium.vector.AutoresetMode.SAME_STEP]
+)
+def test_batched_final_observations_and_reused_arrays(mode):
+    adapter = as_vector(Board({"autoreset_mode": mode}))
+    first = adapter.reset()
+    steps = [adapter.step([1, 0]), adapter.step([0, 1]), adapter.step([0, 0])]
+    np.testing.assert_array_equal(first, [[0], [1]])
+    np.testing.assert_array_equal(
+        [step.next_observation for step in steps],
+        [[[1], [20]], [[20], [1]], [[1], [20]]],
+    )
+    np.testing.assert_array_equal(
+        [step.observation for step in steps],
+        [[[1], [0]], [[0], [1]], [[1], [0]]],
+    )
+    np.testing.assert_array_equal(
+        [step.reward for step in steps], [[2, 1], [1, 2], [1, 1]]
+    )
+    np.testing.assert_array_equal(
+        [step.terminated for step in steps],
+        [[False, True], [True, False], [False, True]],
+    )
+    np.testing.assert_array_equal(
+        [step.lives for step in steps], [[0, 1], [1, 0], [0, 1]]
+    )
+    assert np.all([step.valid for step in steps])
+
+
+def test_next_step_is_what_no_metadata_means():
+    adapter = as_vector(Board({}))
+    adapter.reset()
+    steps = [adapter.step([0, 0]) for _ in range(3)]
+    np.testing.assert_array_equal(
+        [step.valid for step in steps],
+        [[True, True], [True, False], [False, True]],
+    )
+
+
+def test_a_final_observation_that_is_missing():
+    board = Board({"autoreset_mode": "SameStep"})
+    step = board.step
+    board.step = lambda actions: (*step(actions)[:4], {"lives": board.lives})
+    adapter = as_vector(board)
+    adapter.reset()
+    with pytest.raises(
+        ValueError, match=r'`info\["final_obs"\]`.* keys \[\'lives\'\]'
+    ):
+        adapter.step([0, 0])
+
+
+def test_wrapped_environments():
+    limited = as_vector(TimeLimit(Diary((9,)), 2))
+    limited.reset()
+    steps = [limited.step([0]) for _ in range(3)]
+    np.testing.assert_array_equal(
+        [step.next_observation[0] for step in steps], [[0, 1], [0, 2], [1, 1]]
+    )
+    assert [bool(step.truncated[0]) for step in steps] == [False, True, False]
+
+    counted = vector_wrappers.RecordEpisodeStatistics(
+        SyncVectorEnv(makers(), copy=False)
+    )
+    check(play(as_vector(counted), 9), A_STEP_LATER)
+
+
+def test_a_wrapper_that_changes_observations():
+    environment = vector_wrappers.VectorizeTransformObservation(
+        SyncVectorEnv(makers(), copy=False),
+        TransformObservation,
+        func=lambda observation: (observation.sum(keepdims=True) + 50).astype(
+            np.float32
+        ),
+        observation_space=spaces.Box(0, 999, (1,), np.float32),
+    )
+    adapter = as_vector(environment)
+    assert adapter.observation_shape == (1,)
+    first = adapter.reset()
+    steps = [adapter.step([0, 0]) for _ in range(3)]
+    assert steps[0].next_observation.dtype == np.float32
+    np.testing.assert_array_equal(first, [[50], [50]])
+    # Row 0 sees (0, 1), (0, 2), (1, 0), row 1 (0, 1), (1, 0), (1, 1).
+    np.testing.assert_array_equal(
+        [step.next_observation for step in steps],
+        [[[51], [51]], [[52], [51]], [[51], [52]]],
+    )
+
+
+def test_gymnasium_own_vector_environment():
+    adapter = as_vector(
+        gymnasium.make_vec(
+            "CartPole-v1",
+            num_envs=4,
+            vectorization_mode="vector_entry_point",
+        )
+    )
+    observation = adapter.reset(seed=0)
+    generator = np.random.default_rng(0)
+    ended = np.zeros(4, bool)
+    num_ends = 0
+    for _ in range(120):
+        step = adapter.step(generator.integers(2, size=4))
+        np.testing.assert_array_equal(step.valid, ~ended)
+        np.testing.assert_array_equal(step.reward, step.valid.astype(float))
+        moved = np.any(step.next_observation != observation, axis=1)
+        assert moved.all()
+        observation = step.observation
+        ended = step.terminated | step.truncated
+        num_ends += ended.sum()
+    assert num_ends >= 8
+
+
+def test_reset_forgets_a_fake_step_that_was_due():
+    adapter = as_vector(SyncVectorEnv(makers()))
+    adapter.reset()
+    assert adapter.step([0, 0]).terminated[1]
+    adapter.reset()
+    assert adapter.step([0, 0]).valid.all()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: gymnasium.make("CartPole-v1"),
+        lambda: gymnasium.make_vec("CartPole-v1", 3, vectorization_mode="sync"),
+    ],
+)
+def test_seeds_count_up_from_the_first_environment(make):
+    adapter = as_vector(make())
+    observations = adapter.reset(seed=np.int64(7))
+    for row, observation in enumerate(observations):
+        alone, _ = gymnasium.make("CartPole-v1").reset(seed=7 + row)
+        np.testing.assert_array_equal(observation, alone)
+    # Without a seed the randomness runs on.
+    assert np.all(adapter.reset() != observations)
+
+
+def test_a_seed_that_is_none():
+    with pytest.raises(ValueError, match="`seed` must be a non-negative int"):
+        as_vector(Diary((1,))).reset(seed=-1)
+
+
+def test_lives_that_are_told_now_and_then():
+    alone = as_vector(Silent((2,)))
+    alone.reset()
+    assert alone.lives is None
+    np.testing.assert_array_equal(alone.step([0]).lives, [4])
+    assert alone.step([0]).lives is None
+
+    for mode in "SameStep", "Disabled":
+        both = as_vector(SyncVectorEnv(makers(Silent), autoreset_mode=mode))
+        both.reset()
+        assert both.lives is None
+        np.testing.assert_array_equal(both.step([0, 0]).lives, [4, -1])
+        np.testing.assert_array_equal(both.step([0, 0]).lives, [-1, 4])
+
+
+def test_no_lives():
+    adapter = as_vector(gymnasium.make("CartPole-v1"))
+    adapter.reset()
+    assert adapter.step([1]).lives is None
+
+
+def test_discrete_actions_count_from_zero():
+    for environment in (
+        Diary((9,), first_action=1),
+        SyncVectorEnv(makers(first_action=-1)),
+    ):
+        adapter = as_vector(environment)
+        assert adapter.num_actions == 3
+        assert type(adapter.num_actions) is int
+        adapter.reset()
+        step = adapter.step([2] * adapter.num_envs)
+        taken = 2 + adapter.action_space.start
+        np.testing.assert_array_equal(step.reward, taken * 100 + 1)
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [Diary((9,)), SyncVectorEnv(makers(), autoreset_mode="SameStep")],
+)
+def test_actions_that_do_not_exist(environment):
+    adapter = as_vector(environment)
+    adapter.reset()
+    with pytest.raises(ValueError, match=r"`actions` must be in \[0, 3\)"):
+        adapter.step([3] * adapter.num_envs)
+    with pytest.raises(ValueError, match="`actions` must be integers of shape"):
+        adapter.step([0] * 3)
+
+
+class Throttle(Diary):
+    """Takes an array as its action and gives its sum as the reward."""
+
+    def __init__(self, lengths):
+        super().__init__(lengths)
+        self.action_space = spaces.Box(-1, 1, (2,), np.float32)
+
+    def step(self, action):
+        assert self.action_space.contains(action)
+        self.page[1] += 1
+        return self.page.copy(), action.sum(), False, False, {}
+
+
+def test_continuous_actions():
+    for environment in (
+        Throttle((9,)),
+        SyncVectorEnv([lambda: Throttle((9,)), lambda: Throttle((9,))]),
+    ):
+        adapter = as_vector(environment)
+        adapter.reset()
+        actions = np.array([[0.5, 0.25], [-1.0, 0.25]])[: adapter.num_envs]
+        np.testing.assert_array_equal(
+            adapter.step(actions).reward, [0.75, -0.75][: adapter.num_envs]
+        )
+        with pytest.raises(
+            ValueError, match=r"`actions` must have the shape .*, 2\)"
+        ):
+            adapter.step(actions[:, :1])
+        with pytest.raises(
+            ValueError, match=r"`Discrete` action space.* Received: .*Box"
+        ):
+            adapter.num_actions  # noqa: B018
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
+def test_observations_have_the_dtype_of_their_space(dtype):
+    class Typed(Diary):
+        def __init__(self):
+            super().__init__((9,))
+            self.observation_space = spaces.Box(0, 99, (2,), dtype)
+
+        def show(self):
+            return self.page.astype(np.uint8)
+
+    for environment in Typed(), SyncVectorEnv([Typed, Typed]):
+        adapter = as_vector(environment)
+        assert adapter.observation_dtype == np.dtype(dtype)
+        assert adapter.observation_shape == (2,)
+        assert adapter.reset().dtype == dtype
+        step = adapter.step([0] * adapter.num_envs)
+        assert step.observation.dtype == step.next_observation.dtype == dtype
+
+
+@pytest.mark.parametrize(
+    "mode, last",
+    [("NextStep", [4, 0]), ("SameStep", [0, 2]), ("Disabled", [0, 2])],
+)
+def test_discrete_observations(mode, last):
+    class Counter(Diary):
+        def __init__(self, lengths):
+            super().__init__(lengths)
+            self.observation_space = spaces.Discrete(9)
+
+        def show(self):
+            return int(2 * self.page[1])
+
+    alone = as_vector(Counter((2,)))
+    assert alone.observation_shape == ()
+    assert alone.observation_dtype == np.int64
+    np.testing.assert_array_equal(alone.reset(), [0])
+    np.testing.assert_array_equal(alone.step([0]).observation, [2])
+    step = alone.step([0])
+    np.testing.assert_array_equal(step.next_observation, [4])
+    np.testing.assert_array_equal(step.observation, [0])
+
+    both = as_vector(SyncVectorEnv(makers(Counter), autoreset_mode=mode))
+    np.testing.assert_array_equal(both.reset(), [0, 0])
+    np.testing.assert_array_equal(both.step([0, 0]).next_observation, [2, 2])
+    step = both.step([0, 0])
+    assert step.observation.dtype == np.int64
+    np.testing.assert_array_equal(step.observation, last)
+
+
+def test_fractions_are_not_cut_off_unseen():
+    class Grey(Diary):
+        def __init__(self):
+            super().__init__((9,))
+            self.observation_space = spaces.Box(0, 255, (2,), np.uint8)
+
+    with pytest.raises(TypeError, match=r"from dtype\('float64'\) to .*uint8"):
+        as_vector(Grey()).reset()
+
+
+def test_observations_that_do_not_have_the_shape_of_their_space():
+    class Liar(Diary):
+        def show(self):
+            return np.zeros(3)
+
+    with pytest.raises(
+        ValueError, match=r"Received: \(1, 3\) instead of \(1, 2"
+    ):
+        as_vector(Liar((1,))).reset()
+
+
+def test_spaces_that_are_no_arrays():
+    class Labelled(Diary):
+        def __init__(self, observation=True):
+            super().__init__((1,))
+            space = spaces.Dict({"page": self.observation_space})
+            if observation:
+                self.observation_space = space
+            else:
+                self.action_space = space
+
+    for environment in Labelled(), SyncVectorEnv([Labelled]):
+        with pytest.raises(
+            ValueError,
+            match=r"Received: observation_space=Dict.*"
+            r"`gymnasium\.wrappers\.FlattenObservation`",
+        ):
+            as_vector(environment)
+    with pytest.raises(ValueError, match=r"Received: action_space=Dict.*\.$"):
+        as_vector(Labelled(observation=False))
+
+
+def test_the_advice_helps():
+    class Labelled(Diary):
+        def __init__(self):
+            super().__init__((9,))
+            self.observation_space = spaces.Dict(
+                {"page": self.observation_space}
+            )
+
+        def show(self):
+            return {"page": self.page.copy()}
+
+    adapter = as_vector(gymnasium.wrappers.FlattenObservation(Labelled()))
+    np.testing.assert_array_equal(adapter.reset(), [[0, 0]])
+
+
+def test_what_is_no_environment():
+    for thing in "CartPole-v1", Diary, None:
+        with pytest.raises(
+            ValueError, match=r"must be a `gymnasium\.Env` .* Received: "
+        ):
+            as_vector(thing)
+
+
+def test_an_adapter_is_its_own():
+    environment = Diary((1,))
+    adapter = as_vector(environment)
+    assert isinstance(adapter, VectorAdapter)
+    assert as_vector(adapter) is adapter
+    assert adapter.environment is environment
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: OnFire((1,)),
+        lambda: SyncVectorEnv(makers(OnFire)),
+        lambda: AsyncVectorEnv(makers(OnFire)[:1]),
+    ],
+)
+def test_an_error_of_the_environment_is_not_hidden(make):
+    adapter = as_vector(make())
+    adapter.reset()
+    with pytest.raises(FloatingPointError, match="engine on fire"):
+        adapter.step([0] * adapter.num_envs)
+    adapter.close()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Diary((9,), render_mode="rgb_array"),
+        lambda: SyncVectorEnv(makers(render_mode="rgb_array")),
+    ],
+)
+def test_render_shows_environment_0(make):
+    adapter = as_vector(make())
+    adapter.reset()
+    # Environment 1 ends after its first step, environment 0 doesn't.
+    adapter.step([0] * adapter.num_envs)
+    adapter.step([0] * adapter.num_envs)
+    frame = adapter.render()
+    assert frame.dtype == np.uint8
+    np.testing.assert_array_equal(frame, np.full((4, 6, 3), 2))
+
+
+def test_render_of_an_environment_that_cannot():
+    for environment in Diary((1,)), SyncVectorEnv(makers()):
+        adapter = as_vector(environment)
+        adapter.reset()
+        with pytest.raises(
+            ValueError, match=r"`render_mode=\"rgb_array\"`.*render_mode=None"
+        ):
+            adapter.render()
+
+    class Blank(Diary):
+        def render(self):
+            return np.zeros((4, 6))
+
+    adapter = as_vector(Blank((1,), render_mode="rgb_array"))
+    with pytest.raises(ValueError, match=r"shape \(4, 6\) and dtype float64"):
+        adapter.render()
+
+
+def test_close_closes():
+    class Closing(Diary):
+        closed = 0
+
+        def close(self):
+            Closing.closed += 1
+
+    as_vector(Closing((1,))).close()
+    as_vector(SyncVectorEnv([lambda: Closing((1,))])).close()
+    assert Closing.closed == 2

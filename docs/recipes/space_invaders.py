@@ -83,13 +83,15 @@ if options.quick:
     settings |= {"capacity": 10_000, "warmup_steps": 1_000, "steps": 5_000}
 if options.steps:
     settings["steps"] = options.steps
-epoch_steps = max(min(10_000, settings["steps"] // 4), 100)
-epochs = max(1, round(settings["steps"] / epoch_steps))
+# Gradient steps of an epoch, in whole executions of eight.
+epochs = 4 if options.quick else max(1, settings["steps"] // 10_000)
+learning_steps = max(settings["steps"] - settings["warmup_steps"], 1)
+updates = -(-learning_steps // settings["steps_per_update"] // epochs // 8) * 8
 episodes = 5 if options.quick else 30
 
 out = options.out
 out.mkdir(parents=True, exist_ok=True)
-minutes = settings["steps"] / settings["steps_per_update"] * 16e-3 / 60
+minutes = epochs * updates * 16e-3 / 60
 print(
     f"Learning {options.game} for {settings['steps']:,} steps of "
     f"{settings['frame_skip']} frames, {epochs} epochs, seed {options.seed}: "
@@ -199,7 +201,7 @@ start = time.time()
 history = agent.fit(
     batches,
     epochs=epochs,
-    steps_per_epoch=epoch_steps // settings["steps_per_update"],
+    steps_per_epoch=updates,
     callbacks=[
         collect,
         rlk.callbacks.EvaluatePolicy(

@@ -117,8 +117,7 @@ class CollectSteps(Collector):
         while (
             self.environment_steps < self.warmup_steps or not self.buffer.ready
         ):
-            self._collect(self._random_action())
-            self._steps_of_warmup = self.environment_steps
+            self._steps_of_warmup += self._collect(self._random_action())
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         """Begin counting this epoch's batches."""
@@ -184,13 +183,14 @@ class CollectSteps(Collector):
             )
 
     def _check_model(self) -> None:
-        received = getattr(self.model, "output_shape", (None,))[-1]
         expected = self.environment.num_actions
-        if received != expected:
+        # A subclassed model need not tell.
+        shape = getattr(self.model, "output_shape", None)
+        if shape is not None and shape[-1] != expected:
             raise ValueError(
                 "The model must have one output for each action of the "
                 f"environment, {expected}. Received: a model with output "
-                f"shape {getattr(self.model, 'output_shape', None)}."
+                f"shape {shape}."
             )
 
 

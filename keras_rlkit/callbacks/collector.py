@@ -43,6 +43,7 @@ class Collector(keras.callbacks.Callback):
         self._statistics = EpisodeStatistics(self.environment.num_envs)
         self._returns: list[float] = []
         self._lengths: list[int] = []
+        self._begin_means = False
 
     def set_model(self, model: keras.Model) -> None:
         """Take the model that `fit` trains."""
@@ -51,6 +52,8 @@ class Collector(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         """Begin new means of the episodes' scores."""
+        # Episodes of a warm-up belong to no epoch.
+        self._take_scores()
         self._begin_means = True
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
@@ -62,13 +65,18 @@ class Collector(keras.callbacks.Callback):
         if self._observation is None:
             self._observation = self.environment.reset(seed=self._seed)
 
-    def _step(self, action: np.ndarray) -> tuple[np.ndarray, Step]:
-        """Step the environment; return what was acted on, and what came."""
+    def _step(
+        self, action: np.ndarray, scored: np.ndarray | bool = True
+    ) -> tuple[np.ndarray, Step]:
+        """Step the environment; return what was acted on, and what came.
+
+        Only rows that are `scored` count in the episodes' scores.
+        """
         observation = self._observation
         step = self.environment.step(action)
         self._observation = step.observation
         self._statistics.update(
-            step.reward, step.terminated | step.truncated, step.valid
+            step.reward, step.terminated | step.truncated, step.valid & scored
         )
         self.environment_steps += int(np.count_nonzero(step.valid))
         return observation, step
@@ -78,19 +86,25 @@ class Collector(keras.callbacks.Callback):
             self.environment.num_actions, size=self.environment.num_envs
         )
 
-    def _write_logs(self, logs: dict | None) -> None:
+    def _take_scores(self) -> None:
         returns, lengths = self._statistics.take()
         if returns and self._begin_means:
             self._returns, self._lengths = [], []
             self._begin_means = False
         self._returns += returns
         self._lengths += lengths
+
+    def _write_logs(self, logs: dict | None) -> None:
+        self._take_scores()
         if logs is None:
             return
-        none = not self._returns
-        logs["episode_return"] = np.nan if none else np.mean(self._returns)
-        logs["episode_length"] = np.nan if none else np.mean(self._lengths)
+        logs["episode_return"] = _mean(self._returns)
+        logs["episode_length"] = _mean(self._lengths)
         logs["environment_steps"] = self.environment_steps
         epsilon = getattr(self.policy, "epsilon", None)
         if epsilon is not None:
             logs["epsilon"] = epsilon
+
+
+def _mean(values: list[float] | list[int]) -> float:
+    return float(np.mean(values)) if values else float("nan")

@@ -8,7 +8,10 @@ import numpy as np
 
 from keras_rlkit.callbacks.players import register_player
 from keras_rlkit.environments import as_vector
-from keras_rlkit.utils import check_positive_integer
+from keras_rlkit.utils import (
+    check_non_negative_integer,
+    check_positive_integer,
+)
 
 
 class EvaluatePolicy(keras.callbacks.Callback):
@@ -65,7 +68,9 @@ class EvaluatePolicy(keras.callbacks.Callback):
         self.policy = policy
         self.episodes = check_positive_integer("episodes", episodes)
         self.every_epochs = check_positive_integer("every_epochs", every_epochs)
-        self.seed = seed
+        self.seed = (
+            None if seed is None else check_non_negative_integer("seed", seed)
+        )
         self._last = np.nan
 
     def set_model(self, model: keras.Model) -> None:

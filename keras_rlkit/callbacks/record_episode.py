@@ -22,8 +22,8 @@ class RecordEpisode(keras.callbacks.Callback):
 
     Without `environment` it films a copy of the environment that the
     `EvaluatePolicy` (or else the collecting callback) of the same `fit` plays
-    in, with that callback's policy; the played environment is left alone. In
-    Atari the film has the console's colours.
+    in; the played environment is left alone. In Atari the film has the
+    console's colours.
 
     Args:
         folder: Where films go, as `epoch_0010.gif`. Made if it is missing.
@@ -114,12 +114,12 @@ class RecordEpisode(keras.callbacks.Callback):
 
     def _find(self, model: keras.Model) -> tuple[VectorAdapter, Callable]:
         players = find_players(model)
-        players.sort(key=lambda p: not isinstance(p, EvaluatePolicy))
         evaluations = [p for p in players if isinstance(p, EvaluatePolicy)]
         if self.policy is None:
             self.policy = evaluations[0].policy if evaluations else Greedy()
         if self.environment is None and players:
-            self.environment = filmed_copy(players[0].environment)
+            played = (evaluations + players)[0].environment
+            self.environment = filmed_copy(played)
         if self.environment is None:
             raise ValueError(
                 "`environment` must be given where no other callback of the "
@@ -140,5 +140,5 @@ def _write(path: pathlib.Path, frames: list[np.ndarray], rate: float) -> None:
     if path.suffix == ".gif":
         iio.imwrite(path, frames, duration=1000 / rate, loop=0)
     else:
-        # A block size of 1 keeps the screen's size as it is.
-        iio.imwrite(path, frames, fps=rate, macro_block_size=1)
+        # The codec wants even sizes: odd ones are scaled, even ones stay.
+        iio.imwrite(path, frames, fps=rate, macro_block_size=2)

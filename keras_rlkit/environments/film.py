@@ -1,5 +1,6 @@
 """Environments to film, beside those that are played in."""
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ def filmed_copy(environment: Any, seed: int | None = None) -> VectorAdapter:
     Args:
         environment: `atari(...)`, or a gymnasium environment that was made by
             name; single or vector, adapted by `as_vector` or not.
-        seed: Seed of the copy's first reset.
+        seed: Seed of the copy's episodes.
 
     Returns:
         A `VectorAdapter` of one environment. Atari shows the console's own
@@ -39,16 +40,35 @@ def filmed_copy(environment: Any, seed: int | None = None) -> VectorAdapter:
     original = environment.environment
     if isinstance(original, AtariEnvironment):
         return _ColourAtari(original, seed)
-    import gymnasium
-
     spec = getattr(original, "spec", None)
     if spec is None:
         raise ValueError(
             "`environment` must have a `spec` to be made a second time. "
             f"Received: environment={original!r}. Make it with "
-            "`gymnasium.make`, or hand over an environment to film."
+            "`gymnasium.make` or `gymnasium.make_vec`, or hand over an "
+            "environment to film."
         )
-    return as_vector(gymnasium.make(spec, render_mode="rgb_array"))
+    copy = as_vector(_make_single(spec))
+    if seed is not None:
+        copy.reset(seed=seed)
+    return copy
+
+
+def _make_single(spec: Any) -> Any:
+    """Make one environment from the spec of `make` or of `make_vec`."""
+    import gymnasium
+
+    arguments = dict(spec.kwargs)
+    for name in ("num_envs", "vectorization_mode", "vector_kwargs"):
+        arguments.pop(name, None)
+    wrappers = arguments.pop("wrappers", ())
+    arguments["render_mode"] = "rgb_array"
+    # `max_episode_steps` counts only as an argument, not in a spec's `kwargs`.
+    spec = dataclasses.replace(spec, kwargs={})
+    environment = gymnasium.make(spec, **arguments)
+    for wrapper in wrappers:
+        environment = wrapper(environment)
+    return environment
 
 
 class _ColourAtari(VectorAdapter):
@@ -81,12 +101,16 @@ class _ColourAtari(VectorAdapter):
     def reset(self, seed: int | None = None) -> np.ndarray:
         """Start a new episode in both emulators."""
         self._camera.reset(seed=seed)
-        return self._player.reset(seed=seed)
+        observation = self._player.reset(seed=seed)
+        self.lives = self._player.lives
+        return observation
 
     def step(self, actions: np.ndarray) -> Step:
         """Step both emulators with the same action."""
         self._camera.step(actions)
-        return self._player.step(actions)
+        step = self._player.step(actions)
+        self.lives = step.lives
+        return step
 
     def render(self) -> np.ndarray:
         """Return the newest frame in colour."""

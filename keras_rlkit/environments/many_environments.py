@@ -32,7 +32,10 @@ class ManyEnvironments(VectorAdapter):
     def reset(self, seed: int | None = None) -> np.ndarray:
         """Start a new episode everywhere; see `VectorAdapter.reset`."""
         observation = super().reset(seed)
-        self._ended = np.zeros(self.num_envs, bool)
+        # An `AsyncVectorEnv` without shared memory still makes, after a reset,
+        # the fake step that was due before it.
+        if getattr(self.environment.unwrapped, "shared_memory", True):
+            self._ended = np.zeros(self.num_envs, bool)
         return observation
 
     def step(self, actions: Any) -> Step:

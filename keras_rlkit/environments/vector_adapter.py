@@ -11,6 +11,9 @@ from keras_rlkit.utils import check_non_negative_integer
 class Step(NamedTuple):
     """What one step of `num_envs` environments brought, one row for each.
 
+    Where no episode ended, `next_observation` and `observation` are the same
+    array.
+
     Attributes:
         next_observation: [num_envs, ...], what followed the action: at an
             episode's end its true final observation.
@@ -107,6 +110,11 @@ class VectorAdapter:
 
         Returns:
             First observations, [num_envs, ...].
+
+        Raises:
+            ValueError: If observations don't have the shape of their space.
+            TypeError: If their dtype can't become that of the space without
+                loss, as floats in a space of integers.
         """
         if seed is not None:
             seed = check_non_negative_integer("seed", seed)

@@ -1,5 +1,12 @@
 """The equations of reinforcement learning as pure functions, batch first."""
 
+from keras_rlkit.ops.action_distributions import (
+    categorical_log_probability,
+    gaussian_entropy,
+    gaussian_log_probability,
+    kl_estimate,
+    score_function_loss,
+)
 from keras_rlkit.ops.advantages import generalized_advantage_estimate
 from keras_rlkit.ops.policy_gradient import (
     clipped_surrogate_loss,
@@ -17,18 +24,26 @@ from keras_rlkit.ops.returns import (
     n_step_returns,
 )
 from keras_rlkit.ops.target_update import periodic_update, soft_update
+from keras_rlkit.ops.value_loss import clipped_value_loss, value_loss
 
 __all__ = [
+    "categorical_log_probability",
     "clipped_surrogate_loss",
+    "clipped_value_loss",
     "discounted_returns",
     "double_q_learning_target",
     "entropy",
+    "gaussian_entropy",
+    "gaussian_log_probability",
     "generalized_advantage_estimate",
+    "kl_estimate",
     "lambda_returns",
     "n_step_returns",
     "periodic_update",
     "policy_gradient_loss",
     "q_learning_target",
+    "score_function_loss",
     "select_action_values",
     "soft_update",
+    "value_loss",
 ]

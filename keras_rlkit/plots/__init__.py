@@ -1,5 +1,11 @@
 """Pictures of runs and predictions."""
 
 from keras_rlkit.plots.learning_curve import learning_curve
+from keras_rlkit.plots.prediction_band import prediction_band
+from keras_rlkit.plots.reliability_diagram import reliability_diagram
 
-__all__ = ["learning_curve"]
+__all__ = [
+    "learning_curve",
+    "prediction_band",
+    "reliability_diagram",
+]

@@ -19,7 +19,7 @@ def learning_curve(
     x_label: str = "",
     y_label: str = "",
 ) -> None:
-    """Draw columns of `keras.callbacks.CSVLogger` files over each other.
+    r"""Draw columns of `keras.callbacks.CSVLogger` files over each other.
 
     One file gives one line per column; several files, one for each seed, give
     the mean as a line and one standard deviation as a band.
@@ -34,12 +34,16 @@ def learning_curve(
         x_label: Label of the horizontal axis.
         y_label: Label of the vertical axis.
 
+    Raises:
+        ValueError: If there is no file, or one without epochs or without a
+            column that is asked for.
+
     Example:
 
     ```python
     with open("history.csv", "w") as file:
-        file.write("epoch,environment_steps,episode_return\\n")
-        file.write("0,100,1.0\\n1,200,3.0\\n")
+        file.write("epoch,environment_steps,episode_return\n")
+        file.write("0,100,1.0\n1,200,3.0\n")
     rlk.plots.learning_curve(
         "history.csv",
         x="environment_steps",
@@ -52,7 +56,11 @@ def learning_curve(
 
     if isinstance(runs, (str, pathlib.Path)):
         runs = [runs]
-    tables = [_read(run) for run in runs]
+    if not runs:
+        raise ValueError(
+            f"`runs` must name at least one file. Received: runs={runs!r}."
+        )
+    tables = [_read(run, (x, *y)) for run in runs]
     length = min(len(table[x]) for table in tables)
     figure = matplotlib.figure.Figure(figsize=(7, 4.2), layout="constrained")
     axes = figure.subplots()
@@ -90,7 +98,9 @@ def learning_curve(
     figure.savefig(path, dpi=120)
 
 
-def _read(path: str | pathlib.Path) -> dict[str, np.ndarray]:
+def _read(
+    path: str | pathlib.Path, columns: Sequence[str]
+) -> dict[str, np.ndarray]:
     with open(path, newline="") as file:
         rows = list(csv.DictReader(file))
     if not rows:
@@ -98,10 +108,16 @@ def _read(path: str | pathlib.Path) -> dict[str, np.ndarray]:
             "`runs` must be files with at least one epoch. "
             f"Received: {str(path)!r}, which has none."
         )
+    missing = [name for name in columns if name not in rows[0]]
+    if missing:
+        raise ValueError(
+            f"`x` and `y` must name columns of {str(path)!r}, which has "
+            f"{list(rows[0])}. Received: {missing}."
+        )
     # `CSVLogger` writes NA for a value that isn't there yet.
     return {
         name: np.array(
             [np.nan if row[name] == "NA" else float(row[name]) for row in rows]
         )
-        for name in rows[0]
+        for name in columns
     }

@@ -2,8 +2,6 @@
 
 import collections
 
-import keras
-
 from keras_rlkit.replay.batch import Batch
 from keras_rlkit.utils import check_non_negative_integer
 
@@ -14,18 +12,22 @@ PREFETCH_FROM_BYTES = 2**18
 class BatchSource:
     """Hands out batches in the order of their index, drawing ahead.
 
-    `fit` may ask for data before its callbacks have filled the buffer: JAX and
-    PyTorch look at one batch (of each step of an execution) to build the
-    model, throw it away and start again from index 0. Such a look at an empty
+    `fit` may ask for data before its callbacks have filled the buffer: it
+    looks at a few batches to learn their shapes or to build the model, throws
+    them away and starts again from index 0. Such a look at an empty
     buffer gets zeros; asking for the same index again is training and raises.
 
     Args:
         buffer: `ReplayBuffer` to draw from.
         batch_size: Transitions of a batch.
         prefetch: Batches to draw ahead, or `None` to choose by size.
+        looks: Whether such looks happen. Without them the first batch asked
+            for is training already.
     """
 
-    def __init__(self, buffer, batch_size: int, prefetch: int | None):
+    def __init__(
+        self, buffer, batch_size: int, prefetch: int | None, looks: bool
+    ):
         self._buffer = buffer
         self._batch_size = batch_size
         self.blank = buffer.blank(batch_size)
@@ -33,6 +35,7 @@ class BatchSource:
             prefetch = int(2 * self.blank[0].nbytes >= PREFETCH_FROM_BYTES)
         self._prefetch = check_non_negative_integer("prefetch", prefetch)
         self._ahead: collections.deque = collections.deque()
+        self._looks = looks
         self._looked_at = 0
 
     def take(self, index: int) -> Batch:
@@ -49,6 +52,9 @@ class BatchSource:
         """
         if self._is_a_look(index):
             return self.blank
+        if index == 0:
+            # Drawn for an iterator that is gone, maybe from too little.
+            self._ahead.clear()
         if not self._prefetch:
             return self._buffer.draw(self._batch_size)
         batch = self._ahead.popleft().result() if self._ahead else None
@@ -58,8 +64,7 @@ class BatchSource:
         return self._ahead.popleft().result() if batch is None else batch
 
     def _is_a_look(self, index: int) -> bool:
-        looks = keras.backend.backend() != "tensorflow"
-        if len(self._buffer) or index < self._looked_at or not looks:
+        if not self._looks or len(self._buffer) or index < self._looked_at:
             return False
         self._looked_at = index + 1
         return True

@@ -20,7 +20,7 @@ class Batches(keras.utils.PyDataset):
 
     def __init__(self, buffer, batch_size: int, prefetch: int | None = None):
         super().__init__(workers=1, use_multiprocessing=False)
-        self._source = BatchSource(buffer, batch_size, prefetch)
+        self._source = BatchSource(buffer, batch_size, prefetch, looks=True)
 
     @property
     def num_batches(self) -> None:

@@ -4,6 +4,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from keras_rlkit.utils import check_positive_integer
+
+# Of what a batch holds: int32 actions and float32 rewards.
+LARGEST_ACTION = np.iinfo(np.int32).max
+LARGEST_REWARD = np.finfo(np.float32).max
+
 
 class Step(NamedTuple):
     """One checked step of N environments, all fields NumPy arrays."""
@@ -15,6 +21,54 @@ class Step(NamedTuple):
     truncated: np.ndarray
     next_observation: np.ndarray
     valid: np.ndarray
+
+
+def check_shape(observation_shape: Any) -> tuple[int, ...]:
+    """Return a shape as a tuple of `int`, or raise if it is none.
+
+    Args:
+        observation_shape: What the caller gave.
+
+    Returns:
+        The shape; empty for observations that are single numbers.
+
+    Raises:
+        ValueError: If it is no sequence of positive integers.
+    """
+    if np.ndim(observation_shape) != 1:
+        raise ValueError(
+            "`observation_shape` must be a tuple of positive integers, such "
+            "as `environment.observation_space.shape`. "
+            f"Received: observation_shape={observation_shape!r}."
+        )
+    return tuple(
+        check_positive_integer("observation_shape", size)
+        for size in observation_shape
+    )
+
+
+def check_dtype(observation_dtype: Any) -> np.dtype:
+    """Return a dtype of numbers, or raise if it is none.
+
+    Args:
+        observation_dtype: What the caller gave.
+
+    Returns:
+        A NumPy dtype.
+
+    Raises:
+        ValueError: If it is no dtype of booleans, integers or real numbers.
+    """
+    try:
+        dtype = np.dtype(observation_dtype)
+    except TypeError:
+        dtype = np.dtype(object)
+    if observation_dtype is None or dtype.kind not in "biuf":
+        raise ValueError(
+            "`observation_dtype` must be a NumPy dtype of numbers, such as "
+            f'"uint8". Received: observation_dtype={observation_dtype!r}.'
+        )
+    return dtype
 
 
 def check_observation(
@@ -45,6 +99,12 @@ def check_observation(
             f"`{name}` must have dtype {dtype}, or one that casts to it "
             f"without loss of kind. Received: {name}.dtype={array.dtype}. "
             "Give the buffer the environment's dtype as `observation_dtype`."
+        )
+    narrower = dtype.kind in "iu" and not np.can_cast(array.dtype, dtype)
+    if narrower and (array != array.astype(dtype)).any():
+        raise ValueError(
+            f"`{name}` must hold numbers that fit into dtype {dtype}. "
+            f"Received: {name} from {array.min()} to {array.max()}."
         )
     return array
 
@@ -90,13 +150,29 @@ def check_action(
             "`action` must be integers, the numbers of discrete actions. "
             f"Received: action.dtype={action.dtype}."
         )
-    low = int(action.min())
-    if low < 0 or (num_actions is not None and action.max() >= num_actions):
-        upper = "" if num_actions is None else f" and below {num_actions}"
+    limit = LARGEST_ACTION + 1 if num_actions is None else num_actions
+    if action.min() < 0 or action.max() >= limit:
         raise ValueError(
-            f"`action` must be at least 0{upper}. Received: action={action}."
+            f"`action` must be at least 0 and below {limit}. "
+            f"Received: action={action}."
         )
     return action
+
+
+def _check_reward(value: Any, num_envs: int, valid: np.ndarray) -> np.ndarray:
+    reward = _check_rows("reward", value, num_envs)
+    if reward.dtype.kind not in "biuf":
+        raise ValueError(
+            "`reward` must be real numbers. "
+            f"Received: reward.dtype={reward.dtype}."
+        )
+    # NaN is not below anything.
+    if not (np.abs(reward[valid]) <= LARGEST_REWARD).all():
+        raise ValueError(
+            "`reward` must be finite in float32, no NaN and no infinity. "
+            f"Received: reward={reward}."
+        )
+    return reward
 
 
 def check_step(
@@ -124,16 +200,10 @@ def check_step(
     if valid is None:
         valid = np.ones(num_envs, bool)
     valid = _check_flags("valid", valid, num_envs)
-    reward = _check_rows("reward", reward, num_envs)
-    if not np.isfinite(reward[valid]).all():
-        raise ValueError(
-            "`reward` must be finite, no NaN and no infinity. "
-            f"Received: reward={reward}."
-        )
     return Step(
         check_observation("observation", now, shape, dtype),
         check_action(action, num_envs, num_actions),
-        reward,
+        _check_reward(reward, num_envs, valid),
         _check_flags("terminated", terminated, num_envs),
         _check_flags("truncated", truncated, num_envs),
         check_observation("next_observation", then, shape, dtype),
@@ -170,7 +240,7 @@ def check_space(
             f"observation_space={observations}. Wrap it in "
             "`gymnasium.wrappers.FlattenObservation`."
         )
-    if not hasattr(actions, "n") or np.ndim(actions.n):
+    if not hasattr(actions, "n") or actions.shape != ():
         raise ValueError(
             "`environment` must have discrete actions. Received: "
             f"action_space={actions}."

@@ -2,13 +2,19 @@
 
 import concurrent.futures
 import pathlib
+import threading
 from typing import Any, Self
 
 import numpy as np
 
 from keras_rlkit.replay import saving
 from keras_rlkit.replay.batch import Batch, Draw, to_batch
-from keras_rlkit.replay.checks import check_space, check_step
+from keras_rlkit.replay.checks import (
+    check_dtype,
+    check_shape,
+    check_space,
+    check_step,
+)
 from keras_rlkit.replay.memory import check_memory
 from keras_rlkit.replay.transition_store import TransitionStore
 from keras_rlkit.replay.uniform import Uniform
@@ -108,16 +114,22 @@ class ReplayBuffer:
         num_actions: int | None = None,
     ):
         self.capacity = check_positive_integer("capacity", capacity)
-        self.observation_shape = tuple(int(size) for size in observation_shape)
-        self.observation_dtype = np.dtype(observation_dtype)
+        self.observation_shape = check_shape(observation_shape)
+        self.observation_dtype = check_dtype(observation_dtype)
         self.num_envs = check_positive_integer("num_envs", num_envs)
-        self.frame_stack = frame_stack
+        self.frame_stack = (
+            None
+            if frame_stack is None
+            else check_positive_integer("frame_stack", frame_stack)
+        )
         self.n_step = check_positive_integer("n_step", n_step)
         self.discount = check_fraction("discount", discount)
         self.sampler = Uniform() if sampler is None else sampler
-        self.num_actions = num_actions
-        if num_actions is not None:
-            check_positive_integer("num_actions", num_actions)
+        self.num_actions = (
+            None
+            if num_actions is None
+            else check_positive_integer("num_actions", num_actions)
+        )
         self._stack, self._frame_shape = self._frames_of_an_observation()
         layout = {
             "capacity": self.capacity,
@@ -131,6 +143,8 @@ class ReplayBuffer:
         self._store = TransitionStore(**layout, discount=self.discount)
         self._generator = make_generator(seed)
         self._worker = Worker()
+        # A data set may be read ahead by threads that are not ours.
+        self._lock = threading.Lock()
         self._largest_batch = 1
 
     @classmethod
@@ -235,7 +249,8 @@ class ReplayBuffer:
             next_observation=self._frames_first(step.next_observation),
         )
         self._worker.settle()
-        self._store.add(step)
+        with self._lock:
+            self._store.add(step)
 
     def sample(self, batch_size: int) -> Batch:
         """Draw one batch, as NumPy arrays.
@@ -295,7 +310,9 @@ class ReplayBuffer:
     def batches(self, batch_size: int, prefetch: int | None = None) -> Any:
         """Return an endless `keras.utils.PyDataset` of batches, for `fit`.
 
-        As `dataset`, without TensorFlow: for the JAX and PyTorch backends.
+        As `dataset`, without TensorFlow. For the JAX and PyTorch backends: on
+        TensorFlow Keras itself draws ahead, as far as its speed allows, so
+        that two runs differ. Use `dataset` there.
 
         Args:
             batch_size: Positive integer B.
@@ -399,19 +416,20 @@ class ReplayBuffer:
         return buffer
 
     def _draw(self, batch_size: int, copy: bool) -> Batch:
-        size = len(self)
-        if size < batch_size:
-            raise ValueError(
-                "`batch_size` must be at most the number of transitions "
-                f"stored, {size}. Received: batch_size={batch_size}. Add "
-                "transitions first, e.g. with a larger `warmup_steps` of "
-                "`CollectSteps`."
+        with self._lock:
+            size = len(self)
+            if size < batch_size:
+                raise ValueError(
+                    "`batch_size` must be at most the number of transitions "
+                    f"stored, {size}. Received: batch_size={batch_size}. Add "
+                    "transitions first, e.g. with a larger `warmup_steps` of "
+                    "`CollectSteps`."
+                )
+            oldest = self._store.added - size
+            index, weight = self.sampler.draw(
+                self._generator, oldest, size, batch_size
             )
-        oldest = self._store.added - size
-        index, weight = self.sampler.draw(
-            self._generator, oldest, size, batch_size
-        )
-        draw = self._store.read(index, weight)
+            draw = self._store.read(index, weight)
         return to_batch(draw, self.frame_stack, copy)
 
     def _note_batch_size(self, batch_size: int) -> int:
@@ -425,9 +443,9 @@ class ReplayBuffer:
         return batch_size
 
     def _frames_of_an_observation(self) -> tuple[int, tuple[int, ...]]:
-        if self.frame_stack is None:
+        stack = self.frame_stack
+        if stack is None:
             return 1, self.observation_shape
-        stack = check_positive_integer("frame_stack", self.frame_stack)
         if self.observation_shape[-1:] != (stack,):
             raise ValueError(
                 "`frame_stack` must be the size of the observation's last "

@@ -3,7 +3,6 @@
 import json
 import os
 import pathlib
-import zipfile
 from typing import Any
 
 import numpy as np
@@ -50,18 +49,21 @@ def read(
         A tuple `(header, arrays)`.
 
     Raises:
+        OSError: If there is no such file.
         ValueError: If the file is damaged, or of another kind or version.
     """
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-        header = json.loads(arrays.pop("header").tobytes())
-        known = header["format"] == FORMAT
-    except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as e:
-        raise ValueError(
-            f"`path` must be a complete file of `ReplayBuffer.save`. "
-            f"Received: path={str(path)!r}, which can't be read: {e}"
-        ) from e
+    with open(path, "rb") as file:
+        try:
+            with np.load(file, allow_pickle=False) as archive:
+                arrays = {name: archive[name] for name in archive.files}
+            header = json.loads(arrays.pop("header").tobytes())
+            known = header["format"] == FORMAT
+        # What a damaged file makes its readers raise has no end.
+        except Exception as error:
+            raise ValueError(
+                "`path` must be a complete file of `ReplayBuffer.save`. "
+                f"Received: path={str(path)!r}, which can't be read: {error}"
+            ) from error
     if not known or header.get("version") != VERSION:
         raise ValueError(
             f"`path` must be a file of `ReplayBuffer.save`, version {VERSION}. "

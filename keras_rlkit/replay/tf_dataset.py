@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import keras
 import numpy as np
 
 from keras_rlkit.replay.batch_source import BatchSource
@@ -20,7 +21,9 @@ def make_dataset(buffer, batch_size: int, prefetch: int | None) -> Any:
     """
     import tensorflow as tf
 
-    source = BatchSource(buffer, batch_size, prefetch)
+    # Keras on TensorFlow builds from the static shapes alone.
+    looks = keras.backend.backend() != "tensorflow"
+    source = BatchSource(buffer, batch_size, prefetch, looks)
     spec = tf.nest.map_structure(
         lambda array: tf.TensorSpec(array.shape, array.dtype), source.blank
     )

@@ -142,11 +142,11 @@ def test_the_score_is_not_clipped():
 
 def test_noop_max_spreads_the_starts():
     def starts(noop_max):
-        environment = atari("breakout", 8, noop_max=noop_max, seed=0)
+        environment = atari("breakout", 5, noop_max=noop_max, seed=0)
         return environment.reset()[1]["episode_frame_number"]
 
     assert len(set(starts(0))) == 1
-    assert len(set(starts(30))) > 4
+    assert len(set(starts(30))) > 2
 
 
 # 42 frames are 10.5 steps: the eleventh is played to its end.
@@ -241,7 +241,7 @@ def test_a_colour_twin_plays_the_identical_game(game, sticky_actions):
     np.testing.assert_array_equal(played, filmed)
     rewards, terminated = played[:, 0], played[:, 1]
     assert rewards.sum() > 0
-    assert terminated.any()
+    assert terminated.any() == (game == "breakout")
     # Another seed is another game.
     assert np.any(outcome(environment.twin(seed=6), 100) != played[:100])
 
@@ -327,7 +327,7 @@ def test_the_seed_is_that_of_the_first_reset():
 
 def test_without_a_seed_keras_decides():
     def start():
-        environment = atari("breakout", 2, noop_max=100)
+        environment = atari("breakout", noop_max=200)
         return environment.reset()[1]["episode_frame_number"].tolist()
 
     keras.utils.set_random_seed(1)
@@ -337,18 +337,14 @@ def test_without_a_seed_keras_decides():
     assert first != second
 
 
-@pytest.mark.parametrize(
-    "dtype", ["uint8", "int16", "int32", "int64", "uint64"]
-)
-def test_actions_of_any_integer_dtype(dtype):
-    environment = atari("space_invaders", 2, seed=0)
+def test_actions_of_any_integer_dtype():
+    environment = atari("space_invaders", seed=0)
+    reference = environment.twin(seed=0)
     environment.reset()
-    reference = environment.twin(2, seed=0)
     reference.reset()
-    for _ in range(5):
-        received = environment.step(np.array([2, 3], dtype))[0]
-        expected = reference.step(np.array([2, 3]))[0]
-        np.testing.assert_array_equal(received, expected)
+    for dtype in "uint8", "int16", "int32", "uint64":
+        received = environment.step(np.array([2], dtype))[0]
+        np.testing.assert_array_equal(received, reference.step([2])[0])
 
 
 def test_an_action_that_does_not_exist_does_not_hang():
@@ -513,6 +509,9 @@ def test_adapted_truncation_keeps_the_true_final_observation():
         step.next_observation, reference.next_observation
     )
     assert np.all(step.observation[..., :-1] == 0)
+    # The patched array lies in memory as the emulator's, frame after frame.
+    frames_first = step.next_observation.transpose(0, 3, 1, 2)
+    assert frames_first.flags.c_contiguous
 
 
 def test_environments_that_answer_in_part():

@@ -373,6 +373,25 @@ def test_reset_forgets_a_fake_step_that_was_due():
     assert adapter.step([0, 0]).valid.all()
 
 
+@pytest.mark.parametrize("shared_memory", [True, False])
+def test_a_fake_step_after_a_reset_is_no_transition(shared_memory):
+    adapter = as_vector(
+        AsyncVectorEnv(makers()[1:], shared_memory=shared_memory)
+    )
+    adapter.reset()
+    assert adapter.step([0]).terminated[0]
+    np.testing.assert_array_equal(adapter.reset(), [[1, 0]])
+    step = adapter.step([0])
+    # Without shared memory gymnasium ignores the action and resets once more.
+    moved = shared_memory
+    np.testing.assert_array_equal(
+        step.observation, [[1, 1] if moved else [2, 0]]
+    )
+    np.testing.assert_array_equal(step.valid, [moved])
+    assert adapter.step([0]).valid[0]
+    adapter.close()
+
+
 @pytest.mark.parametrize(
     "make",
     [

@@ -26,8 +26,10 @@ class DistributionHead(DistributionLayer):
         convert_to_tensor: What the distribution is where a tensor is needed:
             `"mean"` (the default), `"mode"`, `"sample"`, `"probabilities"`, or
             a function of the distribution that returns a tensor.
-        kernel_initializer: Initializer of the projection's kernel. Its bias
-            starts at zero.
+        kernel_initializer: Initializer of the projection's kernel. `None` (the
+            default) is `VarianceScaling(0.01)`: small, so that the first
+            predictions are about the same for all samples. The bias starts
+            at zero.
         **kwargs: Arguments of `keras.layers.Layer`.
 
     Input shape:
@@ -62,12 +64,14 @@ class DistributionHead(DistributionLayer):
         self,
         units: int = 1,
         convert_to_tensor: str | Callable = "mean",
-        kernel_initializer: Any = "glorot_uniform",
+        kernel_initializer: Any = None,
         **kwargs: Any,
     ):
         super().__init__(convert_to_tensor=convert_to_tensor, **kwargs)
         self.units = check_positive_integer("units", units)
-        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.kernel_initializer = keras.initializers.get(
+            kernel_initializer or keras.initializers.VarianceScaling(0.01)
+        )
 
     @property
     def num_parameters(self) -> int:

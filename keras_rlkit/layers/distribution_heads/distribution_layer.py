@@ -74,7 +74,8 @@ class DistributionLayer(keras.layers.Layer):
             self.parameter_specs(inputs),
         )
         traced = tf.function(
-            lambda parameters: tf.convert_to_tensor(self._output(parameters))
+            lambda parameters: tf.convert_to_tensor(self._output(parameters)),
+            autograph=False,
         ).get_concrete_function(specs)
         (value,) = traced.outputs
         return keras.KerasTensor(tuple(value.shape), dtype=value.dtype.name)

@@ -74,7 +74,7 @@ def _tensor_value(distribution, convert_to_tensor):
         convert_to_tensor, convert_to_tensor
     )
     try:
-        return getattr(distribution, method)()
+        value = getattr(distribution, method)()
     except (AttributeError, NotImplementedError) as error:
         raise ValueError(
             f"A {type(distribution).__name__} distribution has no "
@@ -82,6 +82,11 @@ def _tensor_value(distribution, convert_to_tensor):
             f"{list(CONVERSIONS)}, or give a function of the distribution. "
             f"Received: convert_to_tensor={convert_to_tensor!r}."
         ) from error
+    if convert_to_tensor != "probabilities":
+        # TFP forgets the static shape where a parameter is a plain number.
+        shape = distribution.batch_shape.concatenate(distribution.event_shape)
+        value.set_shape(shape)
+    return value
 
 
 @functools.cache

@@ -1,0 +1,161 @@
+"""What both callbacks share that collect for on-policy learning."""
+
+import numbers
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_rlkit.callbacks.collector import Collector
+from keras_rlkit.environments import Step
+from keras_rlkit.replay import EpisodeBuffer
+
+
+class OnPolicyCollector(Collector):
+    """Fills a buffer anew at the beginning of each epoch.
+
+    Args:
+        environment: Any gymnasium environment or vector environment with
+            `Discrete` or one-dimensional `Box` actions.
+        buffer: `EpisodeBuffer` that the data set draws from.
+        policy: Called as `policy(model, observations, step)`, gives actions.
+        reward_range: `(low, high)` to clip the stored rewards to, or `None`.
+        reward_scale: Number that the stored rewards are multiplied by.
+        seed: Seed of the environment's first reset.
+    """
+
+    def __init__(
+        self,
+        environment: Any,
+        buffer: EpisodeBuffer,
+        policy: Callable,
+        reward_range: tuple[float, float] | None = None,
+        reward_scale: float = 1.0,
+        seed: int | None = None,
+    ):
+        super().__init__(environment, policy, seed)
+        self.buffer = buffer
+        self.reward_range = _check_range(reward_range)
+        self.reward_scale = float(reward_scale)
+        space = self.environment.action_space
+        self._bounds = (
+            (space.low, space.high) if hasattr(space, "low") else None
+        )
+        self._check_buffer()
+
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        """Check that the model fits the environment."""
+        self._check_model()
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        """Collect this epoch's data."""
+        super().on_epoch_begin(epoch, logs)
+        self._start()
+        self.buffer.clear()
+        self._collect()
+        self.buffer.finish(_evaluate_with(self.model))
+
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        """Show the scores in the progress bar."""
+        self._write_logs(logs)
+
+    def _collect(self) -> None:
+        raise NotImplementedError
+
+    def _play(self, wanted: np.ndarray | bool = True) -> Step:
+        """Play one step; store and score the rows that are wanted."""
+        action = self.policy(
+            self.model, self._observation, self.environment_steps
+        )
+        clipped = action
+        if self._bounds is not None:
+            clipped = np.clip(action, *self._bounds)
+        observation, step = self._step(clipped, wanted)
+        reward = step.reward * self.reward_scale
+        if self.reward_range is not None:
+            reward = np.clip(reward, *self.reward_range)
+        self.buffer.add(
+            observation,
+            action,
+            reward,
+            step.terminated,
+            step.truncated,
+            step.next_observation,
+            step.valid & wanted,
+        )
+        return step
+
+    def _check_buffer(self) -> None:
+        space = self.environment.action_space
+        expected = {
+            "num_envs": self.environment.num_envs,
+            "observation_shape": self.environment.observation_shape,
+            "action_shape": tuple(space.shape),
+        }
+        received = {name: getattr(self.buffer, name) for name in expected}
+        if received["observation_shape"] is None:
+            del expected["observation_shape"], received["observation_shape"]
+        if expected != received:
+            raise ValueError(
+                f"`buffer` must fit the environment: {expected}. Received: "
+                f"{received}. Make it with `EpisodeBuffer.for_environment`."
+            )
+
+    def _check_model(self) -> None:
+        space = self.environment.action_space
+        if self._bounds is None:
+            expected, kind = self.environment.num_actions, "one logit for each"
+        else:
+            expected = 2 * space.shape[0]
+            kind = "a mean and a log-scale for each part of an"
+        shape = policy_output_shape(self.model)
+        if shape is not None and shape[-1] != expected:
+            raise ValueError(
+                f"The model's policy must give {kind} action of the "
+                f"environment, {expected} numbers for {space}. Received: a "
+                f"model with policy output shape {shape}."
+            )
+
+
+def policy_output_shape(model: keras.Model) -> tuple | None:
+    """Return the shape of what a policy acts on, or `None` if not known.
+
+    Args:
+        model: Keras model with one output, or several of which one is the
+            policy's.
+    """
+    shape = getattr(model, "output_shape", None)
+    if isinstance(shape, dict):
+        return shape.get("policy", shape.get("logits"))
+    if isinstance(shape, (list, tuple)) and shape:
+        return shape[0] if isinstance(shape[0], (list, tuple)) else shape
+    return None
+
+
+def _evaluate_with(model: keras.Model) -> Callable | None:
+    """Return what gives values, or `None` if the model has none."""
+    if hasattr(model, "evaluate_actions"):
+        return model.evaluate_actions
+    shape = getattr(model, "output_shape", None)
+    if not isinstance(shape, dict) or "value" not in shape:
+        return None
+
+    def evaluate(observations, actions):
+        value = model.predict_on_batch(observations)["value"]
+        return np.reshape(value, [len(observations)]), None
+
+    return evaluate
+
+
+def _check_range(reward_range: Any) -> tuple[float, float] | None:
+    if reward_range is None:
+        return None
+    low, high = reward_range
+    ordered = isinstance(low, numbers.Real) and isinstance(high, numbers.Real)
+    if not ordered or not low < high:
+        raise ValueError(
+            "`reward_range` must be two numbers (low, high), low below high, "
+            f"or None. Received: reward_range={reward_range!r}."
+        )
+    return float(low), float(high)

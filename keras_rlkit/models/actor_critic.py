@@ -1,0 +1,411 @@
+"""Actor-critic learning (A2C and PPO) as a training step of a model."""
+
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_rlkit.models.kl_stop import LargestKL, keep_old_where_stopped
+from keras_rlkit.ops import (
+    categorical_log_probability,
+    clipped_surrogate_loss,
+    clipped_value_loss,
+    entropy,
+    gaussian_entropy,
+    gaussian_log_probability,
+    kl_estimate,
+    score_function_loss,
+    value_loss,
+)
+from keras_rlkit.replay.rollout import padded_size
+from keras_rlkit.utils import (
+    check_choice,
+    check_positive_number,
+    register,
+)
+
+BATCH_KEYS = ("action", "advantage", "value_target", "value", "log_probability")
+
+# Rows that are evaluated at once: bounds the memory that images take.
+_CHUNK = 4096
+
+
+@register
+class ActorCritic(keras.Model):
+    """Trains a policy and a value with policy gradients: A2C or PPO.
+
+    Give it two Keras models, or one with two outputs, then `compile` with an
+    optimizer and `fit` on `EpisodeBuffer(..., lambda_=...)` together with
+    `CollectRollout` or `CollectEpisodes`.
+
+    - **A2C**: `clip=None`, and a data set with one pass. The policy's loss is
+      -log pi(a) * advantage.
+    - **PPO**: `clip=0.2`, and a data set with several minibatches and passes.
+      The policy's loss is PPO's clipped objective, so that several gradient
+      steps on the same data do no harm.
+
+    The loss is policy loss + `value_weight` * value loss - `entropy_weight` *
+    entropy, a mean over samples.
+
+    What the literature adds has its place elsewhere in Keras and the kit:
+    advantage normalisation is `EpisodeBuffer(standardize=True)`, over the
+    whole rollout (Huang et al., detail 7); learning-rate decay is any Keras
+    schedule (detail 4); gradient clipping is the optimizer's `global_clipnorm`
+    (detail 11); Adam's `epsilon=1e-5` (detail 3); orthogonal weights
+    `keras.initializers.Orthogonal` (detail 2).
+
+    Args:
+        policy_network: Built Keras model: observations [B, ...] to logits
+            [B, A], or, for a Gaussian, to D means and D logarithms of standard
+            deviations [B, 2 * D]. Or one model with both outputs: a dictionary
+            with `"policy"` and `"value"`, or two outputs in this order.
+        value_network: Built Keras model: observations [B, ...] to [B, 1].
+            `None` where the first network gives the value too. Defaults to
+            `None`.
+        distribution: `"categorical"` for discrete actions, `"gaussian"` for
+            continuous ones. Defaults to `"categorical"`.
+        clip: Positive number, PPO's clip range of the probability ratio
+            (Schulman et al. 2017, equation 7), or `None` for A2C. Defaults to
+            `None`.
+        value_weight: Positive number, weight of the value loss, which is half
+            the squared error. Defaults to 0.5.
+        entropy_weight: Non-negative number, weight of the entropy bonus (Mnih
+            et al., section 4). Defaults to 0.
+        value_clip: Positive number, in units of the return, how far a value
+            may gain by moving from the one it had at collecting (Engstrom et
+            al., section 2; Huang et al., detail 9), or `None`. Defaults to
+            `None`.
+        target_kl: Positive number in nats, or `None`. Once the estimated
+            divergence of a minibatch is above 1.5 times it, neither that
+            minibatch nor later ones of the epoch change anything (Huang et
+            al., section "Early stopping"; Achiam, Spinning Up, PPO). Needs
+            `clip`. Defaults to `None`.
+
+    Input shape:
+        Observations [B, ...] as the networks take them. `fit` takes batches
+        `(observation, {"action", "advantage", "value_target", "value",
+        "log_probability"}, sample_weight)`, the latter optional, as
+        `EpisodeBuffer.samples` describes them.
+
+    Output shape:
+        Dictionary: `"policy"` [B, A] or [B, 2 * D], `"value"` [B].
+
+    Logs:
+        `loss`, `policy_loss`, `value_loss`, `entropy` (nats), means over the
+        epoch's minibatches; with `clip` also `kl`, the estimated divergence
+        from the policy that collected, in nats; with `target_kl` also
+        `largest_kl`.
+
+    Raises:
+        ValueError: If an argument is out of its range, a network is not
+            built, or its output has the wrong form.
+
+    Example:
+
+    ```python
+    inputs = keras.Input((4,))
+    features = keras.layers.Dense(32, activation="tanh")(inputs)
+    network = keras.Model(
+        inputs,
+        {
+            "policy": keras.layers.Dense(2)(features),
+            "value": keras.layers.Dense(1)(features),
+        },
+    )
+    agent = rlk.models.ActorCritic(network, clip=0.2, entropy_weight=0.01)
+    agent.compile(keras.optimizers.Adam(3e-4, global_clipnorm=0.5))
+    agent.predict(np.zeros((8, 4)), verbose=0)["value"].shape  # (8,)
+    ```
+
+    Reference:
+        Mnih et al., Asynchronous Methods for Deep Reinforcement Learning,
+        https://arxiv.org/abs/1602.01783; Schulman et al., Proximal Policy
+        Optimization Algorithms, https://arxiv.org/abs/1707.06347; Engstrom et
+        al., Implementation Matters in Deep Policy Gradients,
+        https://arxiv.org/abs/2005.12729; Huang et al., The 37 Implementation
+        Details of Proximal Policy Optimization,
+        https://iclr-blog-track.github.io/2022/03/25/ppo-implementation-details/
+    """
+
+    def __init__(
+        self,
+        policy_network: keras.Model,
+        value_network: keras.Model | None = None,
+        distribution: str = "categorical",
+        clip: float | None = None,
+        value_weight: float = 0.5,
+        entropy_weight: float = 0.0,
+        value_clip: float | None = None,
+        target_kl: float | None = None,
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        check_choice("distribution", distribution, ["categorical", "gaussian"])
+        check_positive_number("value_weight", value_weight)
+        if entropy_weight != 0:
+            check_positive_number("entropy_weight", entropy_weight)
+        for name, value in (
+            ("clip", clip),
+            ("value_clip", value_clip),
+            ("target_kl", target_kl),
+        ):
+            if value is not None:
+                check_positive_number(name, value)
+        if target_kl is not None and clip is None:
+            raise ValueError(
+                "`target_kl` needs `clip`, PPO's several steps on the same "
+                f"data. Received: target_kl={target_kl}, clip=None."
+            )
+        self.policy_network = policy_network
+        self.value_network = value_network
+        self.distribution = distribution
+        self.clip = clip
+        self.value_weight = value_weight
+        self.entropy_weight = entropy_weight
+        self.value_clip = value_clip
+        self.target_kl = target_kl
+        self._output_shape = self._check_networks()
+        self._means = {
+            name: keras.metrics.Mean(name=name)
+            for name in ("policy_loss", "value_loss", "entropy")
+        }
+        if clip is not None:
+            self._means["kl"] = keras.metrics.Mean(name="kl")
+        self._largest_kl = None
+        if target_kl is not None:
+            self._largest_kl = LargestKL(name="largest_kl")
+        self.built = True
+
+    @property
+    def input_shape(self) -> tuple:
+        """Shape of the observations that the networks take, batch first."""
+        return self.policy_network.input_shape
+
+    @property
+    def output_shape(self) -> dict[str, tuple]:
+        """Shapes of the policy's numbers and of the value, batch first."""
+        return self._output_shape
+
+    def compile(self, optimizer: Any = "rmsprop", **kwargs: Any) -> None:
+        """Choose the optimizer; the loss is the model's own.
+
+        Args:
+            optimizer: As in `keras.Model.compile`.
+            **kwargs: Its other arguments, without `loss` and `metrics`.
+        """
+        for name in ("loss", "loss_weights", "metrics", "weighted_metrics"):
+            if kwargs.get(name) is not None:
+                raise ValueError(
+                    f"`{name}` is not used: `ActorCritic` has its own loss and "
+                    f"metrics. Received: {name}={kwargs[name]!r}. Set it with "
+                    "`clip`, `value_weight` and `entropy_weight`."
+                )
+        super().compile(optimizer=optimizer, **kwargs)
+
+    def call(self, observation: Any, training: bool | None = None) -> dict:
+        """Return the policy's numbers and the value."""
+        output = self.policy_network(observation, training=training)
+        if self.value_network is not None:
+            value = self.value_network(observation, training=training)
+        elif isinstance(output, dict):
+            output, value = output["policy"], output["value"]
+        else:
+            output, value = output
+        return {"policy": output, "value": keras.ops.squeeze(value, axis=-1)}
+
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Any:
+        """Return policy loss, value loss and entropy bonus in one number."""
+        _check_batch(y)
+        # `fit` on arrays copies the weights into a dictionary shaped like y.
+        if isinstance(sample_weight, dict):
+            sample_weight = sample_weight["action"]
+        log_probability = self._log_probability(y_pred["policy"], y["action"])
+        if self.clip is None:
+            policy = score_function_loss(log_probability, y["advantage"])
+        else:
+            ratio = keras.ops.exp(log_probability - y["log_probability"])
+            policy = clipped_surrogate_loss(ratio, y["advantage"], self.clip)
+        if self.value_clip is None:
+            value = value_loss(y_pred["value"], y["value_target"])
+        else:
+            value = clipped_value_loss(
+                y_pred["value"], y["value"], y["value_target"], self.value_clip
+            )
+        terms = {
+            "policy_loss": policy,
+            "value_loss": value,
+            "entropy": self._entropy(y_pred["policy"]),
+        }
+        if self.clip is not None:
+            terms["kl"] = kl_estimate(log_probability, y["log_probability"])
+        means = {
+            name: _weighted_mean(term, sample_weight)
+            for name, term in terms.items()
+        }
+        for name, mean in means.items():
+            self._means[name].update_state(mean)
+        if self._largest_kl is not None:
+            self._largest_kl.update_state(means["kl"])
+        return (
+            means["policy_loss"]
+            + self.value_weight * means["value_loss"]
+            - self.entropy_weight * means["entropy"]
+        )
+
+    def compute_metrics(
+        self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
+    ) -> dict[str, Any]:
+        """Return the metrics, which `compute_loss` has brought up to date."""
+        return self.get_metrics_result()
+
+    def train_step(self, *arguments: Any) -> Any:
+        """Take one gradient step, unless `target_kl` has ended the epoch's.
+
+        Takes and returns what Keras' own `train_step` does: `(data)` and logs
+        on TensorFlow and PyTorch, `(state, data)` and `(logs, state)` on JAX.
+        """
+        if self._largest_kl is None:
+            return super().train_step(*arguments)
+        return keep_old_where_stopped(
+            self, super().train_step, arguments, 1.5 * self.target_kl
+        )
+
+    def evaluate_actions(
+        self, observation: np.ndarray, action: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return values of states and log-probabilities of actions, eagerly.
+
+        Args:
+            observation: Array [M, ...].
+            action: Integers [M], or floats [M, D].
+
+        Returns:
+            float32 arrays [M] and [M]; the second is `None` without `clip`,
+            since A2C does not use it.
+        """
+        values, log_probabilities = [], []
+        for start in range(0, len(action), _CHUNK):
+            rows = np.arange(start, min(start + _CHUNK, len(action)))
+            # One of few sizes: each is compiled once.
+            filled = np.resize(rows, padded_size(len(rows)))
+            output = self.predict_on_batch(observation[filled])
+            values.append(np.asarray(output["value"])[: len(rows)])
+            if self.clip is not None:
+                log_probability = keras.ops.convert_to_numpy(
+                    self._log_probability(output["policy"], action[filled])
+                )
+                log_probabilities.append(log_probability[: len(rows)])
+        if self.clip is None:
+            return np.concatenate(values), None
+        return np.concatenate(values), np.concatenate(log_probabilities)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments, the networks serialized."""
+        serialize = keras.saving.serialize_keras_object
+        return {
+            **super().get_config(),
+            "policy_network": serialize(self.policy_network),
+            "value_network": serialize(self.value_network),
+            "distribution": self.distribution,
+            "clip": self.clip,
+            "value_weight": self.value_weight,
+            "entropy_weight": self.entropy_weight,
+            "value_clip": self.value_clip,
+            "target_kl": self.target_kl,
+        }
+
+    @classmethod
+    def from_config(
+        cls, config: dict[str, Any], custom_objects: dict | None = None
+    ) -> "ActorCritic":
+        """Make a model from `get_config`."""
+        networks = {
+            name: keras.saving.deserialize_keras_object(
+                config[name], custom_objects=custom_objects
+            )
+            for name in ("policy_network", "value_network")
+        }
+        return cls(**{**config, **networks})
+
+    def _log_probability(self, output, action):
+        if self.distribution == "categorical":
+            return categorical_log_probability(output, action)
+        mean, log_scale = keras.ops.split(output, 2, axis=-1)
+        return gaussian_log_probability(mean, log_scale, action)
+
+    def _entropy(self, output):
+        if self.distribution == "categorical":
+            return entropy(output)
+        return gaussian_entropy(keras.ops.split(output, 2, axis=-1)[1])
+
+    def _check_networks(self) -> dict[str, tuple]:
+        policy = _output_shape("policy_network", self.policy_network)
+        if self.value_network is not None:
+            value = _output_shape("value_network", self.value_network)
+        elif isinstance(policy, dict) and {"policy", "value"} <= set(policy):
+            policy, value = policy["policy"], policy["value"]
+        elif isinstance(policy, (list, tuple)) and len(policy) == 2:
+            policy, value = policy
+        pairs = [(policy, None), (value, 1)] if _is_shape(policy) else []
+        if not pairs or not all(_is_shape(s) and s[1] for s, _ in pairs):
+            raise ValueError(
+                "`policy_network` must give the policy's numbers [B, A] and "
+                "`value_network` the value [B, 1], or the first alone both, as "
+                'a dictionary with "policy" and "value" or in this order. '
+                f"Received: output shape {self.policy_network.output_shape} "
+                "and value_network="
+                f"{getattr(self.value_network, 'output_shape', None)}."
+            )
+        if value[1] != 1:
+            raise ValueError(
+                "The value must have one unit, shape [B, 1]. "
+                f"Received: shape {value}."
+            )
+        if self.distribution == "gaussian" and policy[1] % 2:
+            raise ValueError(
+                'A "gaussian" policy must give as many log-scales as means, '
+                f"[B, 2 * D]. Received: shape {policy}."
+            )
+        return {"policy": tuple(policy), "value": (None,)}
+
+
+def _output_shape(name: str, network: Any) -> Any:
+    if not isinstance(network, keras.Model) or not network.built:
+        raise ValueError(
+            f"`{name}` must be a built Keras model. Received: "
+            f"{name}={network!r}. Give it a `keras.Input`, or call it once on "
+            "a batch of observations."
+        )
+    return network.output_shape
+
+
+def _is_shape(shape: Any) -> bool:
+    return (
+        isinstance(shape, (list, tuple))
+        and len(shape) == 2
+        and all(size is None or isinstance(size, int) for size in shape)
+    )
+
+
+def _weighted_mean(values: Any, sample_weight: Any) -> Any:
+    if sample_weight is not None:
+        values = values * keras.ops.cast(sample_weight, values.dtype)
+    return keras.ops.mean(values)
+
+
+def _check_batch(targets: Any) -> None:
+    names = list(targets) if isinstance(targets, dict) else []
+    missing = [key for key in BATCH_KEYS if key not in names]
+    if missing:
+        raise ValueError(
+            f"`y` must be a dictionary with the keys {list(BATCH_KEYS)}. "
+            f"Received: {names or type(targets).__name__}, without {missing}. "
+            "Batches of this form come from `EpisodeBuffer` with `lambda_`."
+        )

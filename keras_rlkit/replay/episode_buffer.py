@@ -1,0 +1,458 @@
+"""On-policy memory: what the policy of this epoch did, and nothing older."""
+
+from typing import Any, Self
+
+import keras
+import numpy as np
+
+from keras_rlkit.replay.batch import Batch
+from keras_rlkit.replay.checks import Step, check_step
+from keras_rlkit.replay.rollout import (
+    Evaluate,
+    Samples,
+    make_samples,
+    standardized,
+)
+from keras_rlkit.utils import (
+    check_fraction,
+    check_positive_integer,
+    make_generator,
+)
+
+
+class EpisodeBuffer:
+    """Keeps the episodes of one epoch, for policy gradients through `fit`.
+
+    `CollectEpisodes` (whole episodes) or `CollectRollout` (a number of steps)
+    fills it at the beginning of each epoch. Its data set then gives that
+    epoch's data, each sample once per pass, and nothing of earlier epochs.
+
+    Without `lambda_`, a batch is `(observation, action, weight)`, the weight
+    being the discounted return from that step on: the form for
+    `PolicyGradientLoss` and any Keras model. With `lambda_`, a batch is what
+    `ActorCritic` trains on, with values and generalized advantage estimates.
+
+    `terminated` ends a return. `truncated` (a time limit) does not: the future
+    that was not played counts with the value of the last observation, if the
+    model has a value. If it has none, the future counts as if the episode's
+    mean reward went on for ever, mean / (1 - discount), which is right for a
+    pole that would stay up, and closer than 0 wherever an episode was cut
+    while it went on as usual; with `discount=1` it counts 0.
+
+    Args:
+        discount: Number in [0, 1], the discount factor gamma of one step.
+        standardize: Whether weights, or advantages, are shifted and scaled to
+            mean 0 and standard deviation 1 over the epoch. Equal ones, such
+            as a single step's, become 0. Defaults to `False`.
+        lambda_: Number in [0, 1], lambda of generalized advantage estimation,
+            for a model that has a value: 1 is the return less the value, 0
+            the one-step temporal difference. `None` gives plain returns.
+            Defaults to `None`.
+        observation_shape: Shape of one observation. Needed by `dataset` and
+            `batches`; `for_environment` knows it. Defaults to `None`.
+        observation_dtype: Dtype of observations. Defaults to `"float32"`.
+        num_envs: Positive integer N, environments that play together.
+            Defaults to 1.
+        action_shape: Shape of one action: `()` for discrete actions, `(D,)`
+            for continuous ones. Defaults to `()`.
+        num_actions: Number of discrete actions, to check them, or `None`.
+        capacity: Positive integer, the most transitions an epoch may have.
+            Defaults to 1,000,000.
+        seed: Non-negative integer for the order of minibatches, or `None` to
+            follow `keras.utils.set_random_seed`.
+
+    Raises:
+        ValueError: If an argument is out of its range.
+
+    Example:
+
+    ```python
+    import gymnasium
+
+    environment = gymnasium.make("CartPole-v1")
+    buffer = rlk.replay.EpisodeBuffer.for_environment(
+        environment, discount=0.99, standardize=True
+    )
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+    model.compile("adam", loss=rlk.losses.PolicyGradientLoss())
+    model.fit(
+        buffer.batches(),
+        epochs=2,
+        callbacks=[
+            rlk.callbacks.CollectEpisodes(
+                environment,
+                buffer,
+                rlk.policies.Categorical(),
+                episodes_per_epoch=2,
+            )
+        ],
+        verbose=0,
+    )
+    ```
+
+    Reference:
+        Williams, Simple Statistical Gradient-Following Algorithms for
+        Connectionist Reinforcement Learning,
+        https://doi.org/10.1007/BF00992696; advantages: Schulman et al.,
+        High-Dimensional Continuous Control Using Generalized Advantage
+        Estimation, https://arxiv.org/abs/1506.02438; time limits: Pardo et
+        al., Time Limits in Reinforcement Learning, section 2.2,
+        https://arxiv.org/abs/1712.00378
+    """
+
+    def __init__(
+        self,
+        discount: float,
+        standardize: bool = False,
+        lambda_: float | None = None,
+        observation_shape: tuple[int, ...] | None = None,
+        observation_dtype: str | np.dtype = "float32",
+        num_envs: int = 1,
+        action_shape: tuple[int, ...] = (),
+        num_actions: int | None = None,
+        capacity: int = 1_000_000,
+        seed: int | None = None,
+    ):
+        self.discount = check_fraction("discount", discount)
+        self.standardize = bool(standardize)
+        if lambda_ is not None:
+            lambda_ = check_fraction("lambda_", lambda_)
+        self.lambda_ = lambda_
+        if observation_shape is not None:
+            observation_shape = tuple(int(size) for size in observation_shape)
+        self.observation_shape = observation_shape
+        self.observation_dtype = np.dtype(observation_dtype)
+        self.num_envs = check_positive_integer("num_envs", num_envs)
+        self.action_shape = tuple(int(size) for size in action_shape)
+        self.action_dtype = np.dtype(np.float32 if action_shape else np.int32)
+        self.num_actions = num_actions
+        if num_actions is not None:
+            check_positive_integer("num_actions", num_actions)
+        self.capacity = check_positive_integer("capacity", capacity)
+        self._generator = make_generator(seed)
+        self.generation = 0
+        self._start()
+
+    @classmethod
+    def for_environment(
+        cls, environment: Any, discount: float, **arguments: Any
+    ) -> Self:
+        """Make a buffer that fits an environment.
+
+        Args:
+            environment: Any gymnasium environment or vector environment with
+                one array as observation, and `Discrete` or one-dimensional
+                `Box` actions.
+            discount: Number in [0, 1].
+            **arguments: Further arguments of `EpisodeBuffer`.
+
+        Returns:
+            A buffer with the environment's shapes and number of environments.
+
+        Raises:
+            ValueError: If a space of the environment does not fit.
+
+        Example:
+
+        ```python
+        import gymnasium
+
+        buffer = rlk.replay.EpisodeBuffer.for_environment(
+            gymnasium.make("Pendulum-v1"), discount=0.9, lambda_=0.95
+        )
+        buffer.action_shape  # (1,)
+        ```
+        """
+        return cls(discount, **{**_read_spaces(environment), **arguments})
+
+    def __len__(self) -> int:
+        """Return how many transitions this epoch has so far."""
+        return self._size
+
+    def clear(self) -> None:
+        """Forget everything and begin a new epoch."""
+        self.generation += 1
+        self._start()
+
+    def add(
+        self,
+        observation: np.ndarray,
+        action: np.ndarray,
+        reward: np.ndarray,
+        terminated: np.ndarray,
+        truncated: np.ndarray,
+        next_observation: np.ndarray,
+        valid: np.ndarray | None = None,
+    ) -> None:
+        """Store one step of every environment.
+
+        Steps come in order: where a row is not valid, or is the last one, its
+        environment's trajectory was cut. Arrays are kept, not copied: don't
+        write into them before `finish`.
+
+        Args:
+            observation: Array [N, *observation_shape], acted on.
+            action: Integers [N], or floats [N, *action_shape] as the policy
+                drew them.
+            reward: Finite numbers [N].
+            terminated: Booleans [N], terminal state reached.
+            truncated: Booleans [N], episode cut by a limit.
+            next_observation: Array [N, *observation_shape], what followed; at
+                an episode's end its true final observation.
+            valid: Booleans [N], `False` for a row that is not to be stored.
+                Defaults to all `True`.
+
+        Raises:
+            ValueError: If an argument has the wrong shape, dtype or values, or
+                the buffer is full. Nothing is stored then, and nothing stored
+                is lost.
+        """
+        if self._used:
+            self.clear()
+        if self.observation_shape is None:
+            self.observation_shape = np.shape(observation)[1:]
+        whole = np.zeros(self.num_envs, np.int32)
+        step = check_step(
+            (
+                observation,
+                whole if self.action_shape else action,
+                reward,
+                terminated,
+                truncated,
+                next_observation,
+                valid,
+            ),
+            (self.num_envs, *self.observation_shape),
+            self.observation_dtype,
+            self.num_actions,
+        )
+        if self.action_shape:
+            step = step._replace(action=self._check_continuous(action))
+        size = self._size + int(np.count_nonzero(step.valid))
+        if size > self.capacity:
+            raise ValueError(
+                f"`capacity` must hold a whole epoch. Received: capacity="
+                f"{self.capacity} with {size} transitions before the epoch's "
+                "last episode has ended. Raise it, collect less in an epoch, "
+                "or give the environment a time limit, as in "
+                "`gymnasium.wrappers.TimeLimit`."
+            )
+        self._steps.append(step)
+        self._size = size
+        self._samples = None
+
+    def finish(self, evaluate: Evaluate | None = None) -> None:
+        """End the epoch's collecting: work out returns and advantages.
+
+        Args:
+            evaluate: Called once as `evaluate(observations, actions)` with
+                all M transitions of the epoch and, after them, the states
+                whose future was not played (with actions of 0). Returns their
+                values [M + F] and the log-probabilities of the actions
+                [M + F], or `None` for the latter. Without it there are no
+                values.
+
+        Raises:
+            ValueError: If the epoch is empty, values are missing or not
+                finite.
+        """
+        if not self._size:
+            raise ValueError(
+                "An epoch must have at least one transition. Received: 0. "
+                "Collect with `CollectEpisodes` or `CollectRollout`, or `add` "
+                "steps before training."
+            )
+        if self.lambda_ is not None and evaluate is None:
+            raise ValueError(
+                "`lambda_` needs a model with a value, such as "
+                f"`ActorCritic`. Received: lambda_={self.lambda_} and no "
+                "values. Use `lambda_=None` for plain returns."
+            )
+        samples = make_samples(
+            self._steps, self.discount, self.lambda_, evaluate
+        )
+        if self.standardize:
+            name = "returns" if self.lambda_ is None else "advantage"
+            weight = standardized(getattr(samples, name))
+            samples = samples._replace(**{name: weight})
+        self._samples = samples
+
+    def finish_if_open(self) -> None:
+        """Call `finish` unless that has been done since the last `add`."""
+        if self._samples is None:
+            self.finish()
+
+    def samples(self) -> Batch:
+        """Return all of this epoch's data as one batch, in order of time.
+
+        Returns:
+            `(observation, action, weight)`: [M, *observation_shape]; int32
+            [M] or float32 [M, *action_shape]; float32 [M]. With `lambda_`,
+            the second item is a dictionary of `action`, `advantage`,
+            `value_target` (the lambda return), `value` and `log_probability`,
+            the latter four float32 [M] from the policy that acted, and the
+            third is the weight of each row: 1.
+        """
+        return self.gather(np.arange(self._size), self._size)
+
+    def dataset(
+        self, minibatches: int = 1, passes: int = 1, pad: bool | None = None
+    ) -> Any:
+        """Return a finite `tf.data.Dataset` of each epoch's data, for `fit`.
+
+        Args:
+            minibatches: Positive integer, minibatches that an epoch's data
+                are split into, in a new random order for each pass; there is
+                one gradient step for each. Their number is fixed, their size
+                is not, since epochs of whole episodes differ. Defaults to 1.
+            passes: Positive integer, how often an epoch goes through its
+                data. More than 1 is for losses that allow it, such as PPO's.
+                Defaults to 1.
+            pad: Whether batches are filled up to one of few sizes (powers of
+                two and the middles between) with rows of weight 0. The mean
+                of a loss stays what it is, since the other weights grow in
+                proportion; with the reduction `"sum"` use `False`. `None`
+                does it on JAX, which compiles for each size anew.
+
+        Returns:
+            A `tf.data.Dataset` with elements as `samples` has, as tensors,
+            for one `fit`.
+
+        Raises:
+            ValueError: If an argument is out of its range, or the shape of
+                observations is not known.
+        """
+        from keras_rlkit.replay.tf_epoch_dataset import make_epoch_dataset
+
+        return make_epoch_dataset(self, minibatches, passes, _padding(pad))
+
+    def batches(
+        self, minibatches: int = 1, passes: int = 1, pad: bool | None = None
+    ) -> Any:
+        """Return a finite `keras.utils.PyDataset` of each epoch's data.
+
+        As `dataset`, without TensorFlow: for the JAX and PyTorch backends.
+
+        Args:
+            minibatches: As in `dataset`.
+            passes: As in `dataset`.
+            pad: As in `dataset`.
+
+        Returns:
+            A `keras.utils.PyDataset` with elements as `samples` has.
+        """
+        from keras_rlkit.replay.epoch_batches import EpochBatches
+
+        return EpochBatches(self, minibatches, passes, _padding(pad))
+
+    def gather(self, rows: np.ndarray, size: int) -> Batch:
+        """Return some of the epoch's samples as a batch.
+
+        Args:
+            rows: Integers [M], numbers of the samples.
+            size: Rows of the batch. Beyond M they repeat the others with
+                weight 0.
+
+        Returns:
+            A batch as `samples` gives.
+        """
+        self.finish_if_open()
+        filled = np.zeros(size, np.float32)
+        filled[: len(rows)] = size / len(rows)
+        return self._batch(self._samples, np.resize(rows, size), filled)
+
+    def blank(self, size: int) -> Batch:
+        """Return zeros in the form of `samples`, whatever is stored.
+
+        Args:
+            size: Rows of the batch.
+        """
+        if self.observation_shape is None:
+            raise ValueError(
+                "`observation_shape` must be known before there are data. "
+                "Received: observation_shape=None. Make the buffer with "
+                "`EpisodeBuffer.for_environment`, or give the shape."
+            )
+        zeros = np.zeros(size, np.float32)
+        blank = Samples(
+            np.zeros((size, *self.observation_shape), self.observation_dtype),
+            np.zeros((size, *self.action_shape), self.action_dtype),
+            *[zeros] * 4,
+        )
+        return self._batch(blank, np.arange(size), zeros)
+
+    def shuffled(self, size: int) -> np.ndarray:
+        """Return the integers below `size` in a random order."""
+        return self._generator.permutation(size)
+
+    def note_used(self) -> None:
+        """Let the next `add` begin a new epoch: this one is trained on."""
+        self._used = True
+
+    def _start(self) -> None:
+        self._steps: list[Step] = []
+        self._samples: Samples | None = None
+        self._size = 0
+        self._used = False
+
+    def _batch(self, samples: Samples, rows: np.ndarray, filled: np.ndarray):
+        observation = samples.observation[rows].astype(
+            self.observation_dtype, copy=False
+        )
+        action = samples.action[rows].astype(self.action_dtype, copy=False)
+        if self.lambda_ is None:
+            return observation, action, samples.returns[rows] * filled
+        log_probability = samples.log_probability
+        if log_probability is None:
+            log_probability = np.zeros_like(samples.value)
+        targets = {
+            "action": action,
+            "advantage": samples.advantage[rows],
+            "value_target": samples.returns[rows],
+            "value": samples.value[rows],
+            "log_probability": log_probability[rows],
+        }
+        return observation, targets, filled
+
+    def _check_continuous(self, action: Any) -> np.ndarray:
+        action = np.asarray(action)
+        shape = (self.num_envs, *self.action_shape)
+        if action.shape != shape or not np.isfinite(action).all():
+            raise ValueError(
+                f"`action` must be finite numbers of shape {shape}. "
+                f"Received: action={action}."
+            )
+        return action.astype(self.action_dtype, copy=False)
+
+
+def _padding(pad: bool | None) -> bool:
+    return keras.backend.backend() == "jax" if pad is None else bool(pad)
+
+
+def _read_spaces(environment: Any) -> dict[str, Any]:
+    observations = getattr(
+        environment, "single_observation_space", environment.observation_space
+    )
+    actions = getattr(
+        environment, "single_action_space", environment.action_space
+    )
+    if getattr(observations, "shape", None) is None:
+        raise ValueError(
+            "`environment` must have one array as observation. Received: "
+            f"observation_space={observations}. Wrap it in "
+            "`gymnasium.wrappers.FlattenObservation`."
+        )
+    discrete = hasattr(actions, "n") and not np.ndim(actions.n)
+    continuous = hasattr(actions, "low") and len(actions.shape) == 1
+    if not discrete and not continuous:
+        raise ValueError(
+            "`environment` must have `Discrete` or one-dimensional `Box` "
+            f"actions. Received: action_space={actions}."
+        )
+    return {
+        "observation_shape": observations.shape,
+        "observation_dtype": observations.dtype,
+        "num_envs": getattr(environment, "num_envs", 1),
+        "action_shape": () if discrete else actions.shape,
+        "num_actions": int(actions.n) if discrete else None,
+    }

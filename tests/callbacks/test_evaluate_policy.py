@@ -1,0 +1,161 @@
+import keras
+import numpy as np
+import pytest
+
+from keras_rlkit.callbacks import EvaluatePolicy
+from keras_rlkit.policies import EpsilonGreedy, Greedy
+from tests.callbacks.scripted_environments import (
+    Scripted,
+    Spy,
+    fit,
+    make_agent,
+    make_scripted,
+)
+
+BATCH = (
+    np.ones((4, 3), "float32"),
+    {
+        "action": np.array([0, 1, 0, 1], "int32"),
+        "reward": np.ones(4, "float32"),
+        "discount": np.full(4, 0.9, "float32"),
+        "next_observation": np.ones((4, 3), "float32"),
+    },
+)
+
+
+class SameBatch(keras.utils.PyDataset):
+    num_batches = None
+
+    def __getitem__(self, index):
+        return BATCH
+
+
+@pytest.mark.parametrize("mode", ["same_step", "next_step"])
+@pytest.mark.parametrize(
+    "episodes, expected",
+    # Environment 0 gives 1 an episode and environment 1 gives 40. The first
+    # episodes to end would all be those of environment 0.
+    [(4, [1, 1, 40, 40]), (3, [1, 1, 40]), (2, [1, 40]), (1, [1])],
+)
+def test_each_environment_plays_its_share(mode, episodes, expected):
+    environment = make_scripted(2, mode, lengths=[(1,), (40,)])
+    evaluation = EvaluatePolicy(environment, Spy(), episodes)
+    returns = evaluation.evaluate(None)
+    assert sorted(returns.tolist()) == expected
+    assert returns.dtype == np.float64
+
+
+def test_episodes_of_different_length_all_count():
+    environment = make_scripted(lengths=(3, 5, 4))
+    evaluation = EvaluatePolicy(environment, Spy(), episodes=3)
+    assert evaluation.evaluate(None).tolist() == [3, 5, 4]
+
+
+def test_every_evaluation_starts_new_episodes():
+    environment = make_scripted(lengths=(3,))
+    evaluation = EvaluatePolicy(environment, Spy(), episodes=2)
+    for _ in range(2):
+        assert evaluation.evaluate(None).tolist() == [3, 3]
+
+
+def test_step_counts_the_steps_of_the_evaluation():
+    policy = Spy()
+    environment = make_scripted(3, lengths=[(2,)] * 3)
+    EvaluatePolicy(environment, policy, episodes=3).evaluate(None)
+    assert policy.steps == [0, 3]
+
+
+def test_it_acts_with_the_weights_of_the_moment():
+    environment = make_scripted(lengths=(2,))
+    agent = make_agent(values=[1.0, 0.0])
+    evaluation = EvaluatePolicy(environment, Greedy(), episodes=1)
+    evaluation.evaluate(agent)
+    agent.q_network.set_weights([np.zeros((3, 2)), np.array([0.0, 1.0])])
+    evaluation.evaluate(agent)
+    assert environment.actions == [0, 0, 1, 1]
+
+
+def test_weights_of_the_moment_during_fit():
+    # One gradient step with learning rate 1 makes action 1 the better one.
+    environment = make_scripted(lengths=(2,))
+    agent = make_agent(values=[0.5, 0.0], learning_rate=1.0)
+    batch = {**BATCH[1], "action": np.ones(4, "int32")}
+    batch["reward"] = np.full(4, 9.0, "float32")
+    agent.fit(
+        BATCH[0],
+        batch,
+        callbacks=[EvaluatePolicy(environment, Greedy(), episodes=1)],
+        verbose=0,
+    )
+    assert environment.actions == [1, 1]
+
+
+def test_logs_keep_the_last_result_between_evaluations():
+    # Every evaluation plays one episode, one step longer than the last one.
+    environment = make_scripted(lengths=(2, 3, 4))
+    evaluation = EvaluatePolicy(
+        environment, Greedy(), episodes=1, every_epochs=2
+    )
+    history = fit(make_agent(), SameBatch(), [evaluation], steps=1, epochs=5)
+    # A finished episode is followed by a reset, and so is each evaluation:
+    # of the three lengths every second one is played.
+    scores = history["evaluation_return"]
+    assert np.isnan(scores[0])
+    assert scores[1:] == [2.0, 2.0, 4.0, 4.0]
+    assert all(type(score) is float for score in scores)
+
+
+def test_the_seed_begins_each_evaluation_alike():
+    seeds = []
+
+    class NotesSeeds(Scripted):
+        def reset(self, *, seed=None, options=None):
+            seeds.append(seed)
+            return super().reset(seed=seed)
+
+    for seed in (7, None):
+        evaluation = EvaluatePolicy(
+            NotesSeeds((1,)), Spy(), episodes=1, seed=seed
+        )
+        evaluation.evaluate(None)
+        evaluation.evaluate(None)
+    # Each evaluation resets once, and its last episode's end once more.
+    assert seeds == [7, None, 7, None, None, None, None, None]
+
+
+def test_training_does_not_notice_it():
+    def train(callbacks):
+        keras.utils.set_random_seed(0)
+        agent = make_agent()
+        fit(agent, SameBatch(), callbacks, steps=4, epochs=2)
+        return agent.get_weights()
+
+    evaluation = EvaluatePolicy(
+        make_scripted(2), EpsilonGreedy(0.5, seed=1), episodes=3
+    )
+    for with_it, without in zip(train([evaluation]), train([]), strict=True):
+        np.testing.assert_array_equal(with_it, without)
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ({"episodes": 0}, r"`episodes` must be a positive integer\. Received"),
+        (
+            {"episodes": 1, "every_epochs": 0},
+            r"`every_epochs` must be a positive integer\. Received: every_epo",
+        ),
+        (
+            {"episodes": 1, "seed": -1},
+            r"`seed` must be a non-negative integer\. Received: seed=-1\.",
+        ),
+    ],
+)
+def test_arguments_out_of_range(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        EvaluatePolicy(make_scripted(), Greedy(), **arguments)
+
+
+def test_what_is_no_environment():
+    with pytest.raises(ValueError, match="`environment` must be a `gymnasium"):
+        EvaluatePolicy("CartPole-v1", Greedy(), episodes=1)

@@ -1,0 +1,107 @@
+import numpy as np
+import pytest
+
+from keras_rlkit.layers.distribution_heads import tensor_distribution
+
+pytestmark = pytest.mark.tensorflow_only
+
+LOC = np.array([[1.0], [2.0], [4.0]], "float32")
+
+
+def tfd():
+    return tensor_distribution.distributions()
+
+
+def wrapped(**options):
+    normal = tfd().Normal(LOC, 2.0)
+    return tensor_distribution.as_tensor_distribution(normal, **options)
+
+
+def test_worked_number():
+    # log N(8; 10, 1) = -log(2 pi) / 2 - 2.
+    distribution = tensor_distribution.as_tensor_distribution(
+        tfd().Normal(10.0, 1.0)
+    )
+    np.testing.assert_allclose(distribution.log_prob(8.0), -2.918939, atol=1e-6)
+
+
+def test_shows_through_to_the_distribution():
+    distribution = wrapped()
+    assert isinstance(distribution, tfd().Distribution)
+    np.testing.assert_array_equal(distribution.loc, LOC)
+    np.testing.assert_allclose(distribution.quantile(0.5), LOC)
+    np.testing.assert_allclose(distribution.stddev(), np.full((3, 1), 2.0))
+    np.testing.assert_allclose(distribution.cdf(LOC), np.full((3, 1), 0.5))
+    assert distribution.sample(5).shape == (5, 3, 1)
+    assert distribution.parameters["scale"] == 2.0
+    assert "Normal" in repr(distribution)
+    assert "batch_shape=[3, 1]" in str(distribution)
+    with pytest.raises(AttributeError, match="no_such_thing"):
+        distribution.no_such_thing  # noqa: B018
+
+
+def test_is_a_tensor_where_tensorflow_asks_for_one():
+    import tensorflow as tf
+
+    distribution = wrapped()
+    np.testing.assert_array_equal(tf.convert_to_tensor(distribution), LOC)
+    assert tf.cast(distribution, "float16").dtype == "float16"
+    np.testing.assert_array_equal(np.asarray(distribution), LOC)
+    np.testing.assert_array_equal(distribution.numpy(), LOC)
+    assert tuple(distribution.shape) == (3, 1)
+    assert not tf.is_tensor(distribution)
+
+
+def test_arithmetic_uses_the_tensor_value():
+    import tensorflow as tf
+
+    distribution = wrapped()
+    ones = tf.ones((3, 1))
+    np.testing.assert_array_equal(distribution - ones, LOC - 1)
+    np.testing.assert_array_equal(ones - distribution, 1 - LOC)
+    np.testing.assert_array_equal(distribution - distribution, 0 * LOC)
+    np.testing.assert_array_equal(2 * distribution / 4, LOC / 2)
+    np.testing.assert_array_equal(-distribution, -LOC)
+    np.testing.assert_array_equal(distribution > 1.5, LOC > 1.5)
+
+
+def test_divergence_in_both_directions():
+    other = tfd().Normal(0.0, 1.0)
+    # KL(N(m, 2) || N(0, 1)) and KL(N(0, 1) || N(m, 2)).
+    forward = (LOC**2 + 4 - 1) / 2 - np.log(2)
+    backward = (LOC**2 + 1) / 8 - 0.5 + np.log(2)
+    distribution = wrapped()
+    for result in (
+        tfd().kl_divergence(distribution, other),
+        distribution.kl_divergence(other),
+    ):
+        np.testing.assert_allclose(result, forward, rtol=1e-5)
+    for result in (
+        tfd().kl_divergence(other, distribution),
+        other.kl_divergence(distribution),
+    ):
+        np.testing.assert_allclose(result, backward, rtol=1e-5)
+    np.testing.assert_allclose(
+        tfd().kl_divergence(distribution, distribution), 0 * LOC
+    )
+
+
+def test_slices_are_distributions_of_the_slice():
+    part = wrapped(unit_axes=1)[1:]
+    np.testing.assert_array_equal(part.mean(), LOC[1:])
+    np.testing.assert_array_equal(np.asarray(part), LOC[1:])
+    assert part.unit_axes == 1
+    assert wrapped(unit_axes=1)[..., 0].unit_axes == 0
+
+
+def test_can_be_a_part_of_another_distribution():
+    joint = tfd().Independent(wrapped(), 1)
+    expected = tfd().Normal(LOC[:, 0], 2.0)
+    np.testing.assert_allclose(
+        joint.log_prob(LOC + 1), expected.log_prob(LOC[:, 0] + 1), rtol=1e-6
+    )
+
+
+def test_a_missing_method_is_named():
+    with pytest.raises(ValueError, match="Normal distribution has no `probs_p"):
+        wrapped(convert_to_tensor="probabilities")

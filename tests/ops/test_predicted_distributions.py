@@ -1,0 +1,192 @@
+import numpy as np
+import pytest
+from keras import ops
+from scipy import stats
+
+from keras_rlkit.ops import predicted_distributions as predicted
+
+
+class Named:
+    """A distribution of which only the shapes are looked at."""
+
+    def __init__(self, batch_shape, event_shape=()):
+        self.batch_shape = batch_shape
+        self.event_shape = event_shape
+
+    def log_prob(self, value):
+        raise NotImplementedError
+
+
+def tfd():
+    import tensorflow_probability as tfp
+
+    return tfp.distributions
+
+
+@pytest.mark.parametrize(
+    "shape, batch_shape, event_shape",
+    [
+        ((4, 1), (4, 1), ()),
+        ((4, 3), (4,), (3,)),
+        ((4, 1), (None, 1), ()),
+        ((4,), (4,), ()),
+    ],
+)
+def test_equal_shapes_pass(shape, batch_shape, event_shape):
+    predicted.check_target_shape(
+        np.zeros(shape), Named(batch_shape, event_shape)
+    )
+
+
+@pytest.mark.parametrize(
+    "shape, batch_shape, event_shape, advice",
+    [
+        ((4,), (4, 1), (), r"y\[\.\.\., None\]"),
+        ((4, 1), (4,), (), r"t\[\.\.\., :1\]"),
+        ((4, 2), (4, 1), (), "Set the head's `units`"),
+        ((4, 1), (None, 3), (), "Set the head's `units`"),
+        ((4, 3), (4,), (2,), "Set the head's `units`"),
+        ((1,), (), (), r"t\[\.\.\., :1\]"),
+    ],
+)
+def test_shapes_that_would_broadcast_are_refused_with_both_named(
+    shape, batch_shape, event_shape, advice
+):
+    with pytest.raises(ValueError, match=advice) as error:
+        predicted.check_target_shape(
+            np.zeros(shape), Named(batch_shape, event_shape)
+        )
+    assert f"y_true.shape={shape}" in str(error.value)
+    assert f"batch_shape={batch_shape}" in str(error.value)
+    assert f"event_shape={event_shape}" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "weights, values, expected",
+    [
+        ((4,), (4,), (4,)),
+        ((4, 1), (4,), (4,)),
+        ((4,), (4, 3), (4, 1)),
+        ((4, 3), (4, 3, 2), (4, 3, 1)),
+        ((), (4,), (1,)),
+    ],
+)
+def test_weights_get_the_rank_of_values(weights, values, expected):
+    aligned = predicted.align_weights(ops.ones(weights), ops.ones(values))
+    assert tuple(aligned.shape) == expected
+
+
+@pytest.mark.parametrize("weights", [(3,), (4, 2), (4, 3, 2)])
+def test_weights_of_other_samples_are_refused(weights):
+    with pytest.raises(ValueError, match="one entry for each sample"):
+        predicted.align_weights(ops.ones(weights), ops.ones((4, 3)))
+
+
+def test_is_distribution():
+    assert predicted.is_distribution(Named((1,)))
+    assert not predicted.is_distribution(ops.ones(3))
+
+
+@pytest.mark.tensorflow_only
+@pytest.mark.parametrize(
+    "name, parameters, possible, impossible",
+    [
+        ("Normal", (0.0, 1.0), [-3.5, 0.0], [np.nan, np.inf]),
+        ("Poisson", (1.0,), [0, 7], [-1, 0.5, np.nan]),
+        ("NegativeBinomial", (1.0, 0.0), [0, 7], [-1, 0.5]),
+        ("Bernoulli", (0.0,), [0, 1], [2, 0.5, -1]),
+        ("Categorical", ([0.0, 0.0, 0.0],), [0, 2], [3, -1, 1.5, np.nan]),
+        ("LogNormal", (0.0, 1.0), [0.1, 3.0], [0.0, -1.0, np.inf]),
+        ("Beta", (1.0, 1.0), [0.1, 0.9], [0.0, 1.0]),
+    ],
+)
+def test_support(name, parameters, possible, impossible):
+    distribution = getattr(tfd(), name)(*parameters)
+    targets = np.array([*possible, *impossible], "float32")
+    result = predicted.in_support(targets, distribution)
+    expected = [True] * len(possible) + [False] * len(impossible)
+    assert np.array(result).tolist() == expected
+    assert predicted.describe_support(distribution)
+
+
+@pytest.mark.tensorflow_only
+def test_replaced_targets_are_possible():
+    targets = ops.convert_to_tensor([[np.nan, 2.0], [np.nan, -1.0]])
+    keep = ops.convert_to_tensor([[False, True], [False, False]])
+    for name, parameters in (("Poisson", (1.0,)), ("LogNormal", (0.0, 1.0))):
+        distribution = getattr(tfd(), name)(*parameters)
+        replaced = predicted.replace_targets(targets, keep, distribution)
+        assert np.array(predicted.in_support(replaced, distribution)).all()
+        assert np.array(replaced)[0, 1] == 2
+
+
+@pytest.mark.tensorflow_only
+@pytest.mark.parametrize(
+    "name, parameters, reference",
+    [
+        ("Normal", (1.0, 2.0), stats.norm(1, 2)),
+        ("StudentT", (4.0, 1.0, 2.0), stats.t(4, 1, 2)),
+        ("LogNormal", (0.3, 0.8), stats.lognorm(0.8, scale=np.exp(0.3))),
+        ("Poisson", (3.3,), stats.poisson(3.3)),
+        ("NegativeBinomial", (4.0, 0.0), stats.nbinom(4, 0.5)),
+        ("Bernoulli", (0.0,), stats.bernoulli(0.5)),
+    ],
+)
+def test_probability_integral_transform(name, parameters, reference):
+    targets = np.array([0, 1] if name == "Bernoulli" else [0, 1, 2, 5])
+    distribution = getattr(tfd(), name)(*parameters)
+    below, up_to = predicted.probability_integral_transform(
+        targets, distribution
+    )
+    discrete = hasattr(reference.dist, "pmf")
+    np.testing.assert_allclose(up_to, reference.cdf(targets), atol=2e-6)
+    np.testing.assert_allclose(
+        below, reference.cdf(targets - 1 if discrete else targets), atol=2e-6
+    )
+
+
+@pytest.mark.tensorflow_only
+def test_transform_looks_at_each_output_alone():
+    scale_tril = np.array([[2.0, 0.0], [3.0, 4.0]], "float32")
+    joint = tfd().MultivariateNormalTriL([1.0, -1.0], scale_tril)
+    independent = tfd().Independent(tfd().Normal([1.0, -1.0], [2.0, 5.0]), 1)
+    targets = np.array([[2.0, 0.0]], "float32")
+    expected = stats.norm.cdf([[0.5, 0.2]])
+    for distribution in (joint, independent):
+        _, up_to = predicted.probability_integral_transform(
+            targets, distribution
+        )
+        np.testing.assert_allclose(up_to, expected, atol=1e-6)
+
+
+@pytest.mark.tensorflow_only
+def test_transform_needs_a_distribution_function():
+    distribution = tfd().Dirichlet([1.0, 1.0])
+    with pytest.raises(ValueError, match="with a `cdf`.*Dirichlet"):
+        predicted.probability_integral_transform([[0.5, 0.5]], distribution)
+
+
+@pytest.mark.tensorflow_only
+def test_crps_takes_the_exact_formula_where_there_is_one():
+    normal = tfd().Normal(1.0, 2.0)
+    mixture = tfd().MixtureSameFamily(
+        tfd().Categorical(probs=[0.3, 0.7]),
+        tfd().Normal([1.0, 1.0], [2.0, 2.0]),
+    )
+    joint = tfd().MultivariateNormalTriL([1.0], [[2.0]])
+    # E|X - y| - E|X - X'| / 2 with y at the mean: 2 (sqrt(2) - 1) / sqrt(pi).
+    expected = 2 * (np.sqrt(2) - 1) / np.sqrt(np.pi)
+    for distribution in (normal, mixture, joint):
+        score = predicted.continuous_ranked_probability_score(
+            np.array([1.0]), distribution, num_samples=2
+        )
+        np.testing.assert_allclose(score, [expected], rtol=1e-5)
+
+
+@pytest.mark.tensorflow_only
+def test_crps_of_a_bernoulli_is_the_brier_score():
+    distribution = tfd().Bernoulli(probs=[0.2, 0.2])
+    score = predicted.continuous_ranked_probability_score(
+        np.array([1, 0]), distribution, num_samples=20_000, seed=(0, 0)
+    )
+    np.testing.assert_allclose(score, [0.64, 0.04], atol=0.02)

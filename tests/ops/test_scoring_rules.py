@@ -1,0 +1,120 @@
+import numpy as np
+import pytest
+from keras import ops
+from scipy import integrate, stats
+
+from keras_rlkit.ops import scoring_rules
+
+
+def crps_by_integration(distribution, target):
+    """Integral of (F(x) - [target <= x])^2, the definition."""
+    low, high = target - 60, target + 60
+    below, _ = integrate.quad(lambda x: distribution.cdf(x) ** 2, low, target)
+    above, _ = integrate.quad(
+        lambda x: (1 - distribution.cdf(x)) ** 2, target, high
+    )
+    return below + above
+
+
+def tensor(*values):
+    return ops.convert_to_tensor(values, dtype="float32")
+
+
+def test_normal_crps_is_the_integral_of_its_definition():
+    cases = [(0.0, 0.0, 1.0), (3.0, 1.0, 0.5), (-2.0, 1.0, 4.0)]
+    expected = [
+        crps_by_integration(stats.norm(mean, scale), y)
+        for y, mean, scale in cases
+    ]
+    y, mean, scale = (tensor(*column) for column in zip(*cases))
+    result = scoring_rules.normal_crps(y, mean, scale)
+    np.testing.assert_allclose(np.array(result), expected, rtol=1e-4)
+
+
+def test_normal_crps_without_spread_is_the_absolute_error():
+    result = scoring_rules.normal_crps(tensor(5.0), tensor(2.0), tensor(1e-6))
+    np.testing.assert_allclose(np.array(result), [3.0], rtol=1e-5)
+
+
+def test_mixture_crps_is_the_integral_of_its_definition():
+    weights, means, scales = [0.2, 0.5, 0.3], [-3.0, 0.0, 2.0], [0.5, 1.0, 2.0]
+
+    class Mixture:
+        def cdf(self, x):
+            parts = zip(weights, means, scales)
+            return sum(w * stats.norm(m, s).cdf(x) for w, m, s in parts)
+
+    targets = [-3.0, 0.5, 6.0]
+    expected = [crps_by_integration(Mixture(), y) for y in targets]
+    result = scoring_rules.normal_mixture_crps(
+        tensor(*targets),
+        *(tensor(*[row] * 3) for row in (weights, means, scales)),
+    )
+    np.testing.assert_allclose(np.array(result), expected, rtol=1e-4)
+
+
+def test_sample_crps_by_hand():
+    # Samples 1, 2, 6, target 3: mean |x - y| = (2 + 1 + 3) / 3 = 2; the pairs
+    # are 1, 5 and 4 apart, mean 10 / 3, and 2 - 5 / 3 = 1 / 3.
+    samples = ops.convert_to_tensor([[6.0], [1.0], [2.0]])
+    result = scoring_rules.sample_crps(tensor(3.0), samples)
+    np.testing.assert_allclose(np.array(result), [1 / 3], rtol=1e-6)
+
+
+def test_sample_crps_has_no_bias():
+    samples = np.random.default_rng(0).normal(size=(4, 20_000))
+    result = scoring_rules.sample_crps(
+        ops.full((20_000,), 0.7), ops.convert_to_tensor(samples, "float32")
+    )
+    exact = crps_by_integration(stats.norm(), 0.7)
+    assert abs(float(ops.mean(result)) - exact) < 0.01
+
+
+@pytest.mark.parametrize(
+    "target, inside",
+    [(-1.97, 0), (-1.95, 1), (0.0, 1), (1.95, 1), (1.97, 0)],
+)
+def test_interval_of_a_continuous_distribution(target, inside):
+    up_to = tensor(stats.norm.cdf(target))
+    hit = scoring_rules.interval_hit(up_to, up_to, 0.95)
+    assert np.array(hit).tolist() == [inside]
+
+
+def test_interval_of_counts_reaches_from_quantile_to_quantile():
+    distribution, counts = stats.poisson(3.3), np.arange(15)
+    low, high = distribution.ppf([0.1, 0.9])
+    hit = scoring_rules.interval_hit(
+        tensor(*distribution.cdf(counts - 1)),
+        tensor(*distribution.cdf(counts)),
+        0.8,
+    )
+    expected = (counts >= low) & (counts <= high)
+    assert expected.sum() == 6
+    np.testing.assert_array_equal(np.array(hit), expected)
+
+
+def test_quantile_hit_of_a_continuous_distribution():
+    up_to = tensor(0.05, 0.5, 0.95)
+    hits = scoring_rules.quantile_hit(up_to, up_to, tensor(0.1, 0.5, 0.9))
+    expected = [[1, 1, 1], [0, 1, 1], [0, 0, 0]]
+    np.testing.assert_array_equal(np.array(hits), expected)
+
+
+def test_quantile_hit_on_a_step_is_the_part_under_the_level():
+    hits = scoring_rules.quantile_hit(
+        tensor(0.2), tensor(0.6), tensor(0.1, 0.3, 0.7)
+    )
+    np.testing.assert_allclose(np.array(hits), [[0, 0.25, 1]], atol=1e-6)
+
+
+def test_quantile_hits_of_calibrated_counts_average_to_the_level():
+    distribution = stats.poisson(2.0)
+    counts = np.arange(40)
+    levels = tensor(0.05, 0.3, 0.5, 0.8)
+    hits = scoring_rules.quantile_hit(
+        tensor(*distribution.cdf(counts - 1)),
+        tensor(*distribution.cdf(counts)),
+        levels,
+    )
+    mean = distribution.pmf(counts) @ np.array(hits)
+    np.testing.assert_allclose(mean, np.array(levels), atol=1e-5)

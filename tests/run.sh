@@ -1,0 +1,17 @@
+#!/bin/sh
+# Runs the style checks and the suite on both backends, with the Python of
+# .venv if there is one. Further arguments go to pytest.
+set -e
+cd "$(dirname "$0")/.."
+[ -d .venv ] && PATH="$PWD/.venv/bin:$PATH"
+export PATH PYTHONHASHSEED=0 SDL_VIDEODRIVER=dummy
+# No GPU is needed, and none is looked for.
+export JAX_PLATFORMS=cpu TF_CPP_MIN_LOG_LEVEL=2
+ruff check .
+ruff format --check .
+status=0
+echo "== TensorFlow backend"
+KERAS_BACKEND=tensorflow python -m pytest "$@" || status=$?
+echo "== JAX backend"
+KERAS_BACKEND=jax python -m pytest "$@" || status=$?
+exit $status

@@ -200,7 +200,9 @@ def _checked(y_true, allowed, y_pred):
 
     def fail():
         first = tf.argmin(tf.cast(tf.reshape(allowed, [-1]), "int32"))
-        target = tf.reshape(y_true, [-1])[first]
+        # Not by `[first]`: XLA takes an index for a constant and would compile
+        # anew for each batch.
+        target = tf.gather(tf.reshape(y_true, [-1]), first)
         return tf.debugging.Assert(False, [message, target])
 
     passed = tf.cond(tf.reduce_all(allowed), tf.no_op, fail)

@@ -38,6 +38,9 @@ class FrameStore:
         self.frame_dtype = frame_dtype
         # Comparing and copying go by machine words, not by elements.
         frame_bytes = math.prod(frame_shape) * frame_dtype.itemsize
+        # Old frames are stored again rather than kept alive: the ring could not
+        # move on otherwise.
+        self._oldest_shared = 2 * stack * num_envs
         self._word = next(
             np.dtype(f"u{size}")
             for size in (8, 4, 2, 1)
@@ -132,7 +135,13 @@ class FrameStore:
                 end[row, -1] = self.written + len(frames)
                 frames.append(next_observation[row, -1])
             else:
-                known = list(zip(observation[row], start[row], strict=True))
+                known = [
+                    (frame, number)
+                    for frame, number in zip(
+                        observation[row], start[row].tolist(), strict=True
+                    )
+                    if number >= self.written - self._oldest_shared
+                ]
                 end[row] = self._number_stack(
                     next_observation[row], known, frames
                 )

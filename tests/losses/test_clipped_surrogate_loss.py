@@ -94,5 +94,5 @@ def test_bad_arguments_raise():
         rlk.losses.ClippedSurrogateLoss(clip=0)
     with pytest.raises(ValueError, match="`reduction` must not divide by"):
         rlk.losses.ClippedSurrogateLoss(reduction="mean_with_sample_weight")
-    with pytest.raises(ValueError, match=r"`y_true` must have .* \(4, 1\)"):
+    with pytest.raises(ValueError, match=r"`y_true` must have .*\(4, 1\)"):
         rlk.losses.ClippedSurrogateLoss()(TARGETS[:, :1], LOGITS, ADVANTAGE)

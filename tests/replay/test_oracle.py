@@ -60,11 +60,6 @@ class ReplayAgainstOracle(RuleBasedStateMachine):
     def step(self, count):
         self.harness.step(count)
 
-    @rule(environments=st.sets(st.integers(0, 7), min_size=1))
-    def drop_rows(self, environments):
-        present = set(range(self.harness.environments.num_envs))
-        self.harness.step(dropped=environments & present)
-
     @rule(environment=st.integers(0, 7))
     def jump(self, environment):
         self.harness.jump(environment % self.harness.environments.num_envs)

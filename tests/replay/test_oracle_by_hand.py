@@ -231,11 +231,16 @@ def test_transitions_stand_in_the_order_they_became_available(make):
 def test_rows_that_are_not_valid_leave_no_trace(make):
     buffer = make(num_envs=2, n_step=2)
     add(buffer, (10, 0, 1.0, "truncated", 11), (50, 1, 1.0, "", 51))
-    # The first environment resets itself, the second one stands still.
-    fake = [(11, 2, 9.0, "", 20), (60, 3, 9.0, "terminated", 61)]
-    add(buffer, *fake, valid=[False, False])
-    add(buffer, (20, 4, 2.0, "", 21), (51, 5, 2.0, "", 52), valid=[True, True])
-    assert_holds(buffer, (10, 0, 1.0, 0.5, 11), (50, 1, 2.0, 0.25, 52))
+    # The first environment resets itself, the second one goes on.
+    rows = [(11, 2, 9.0, "", 20), (51, 5, 2.0, "", 52)]
+    add(buffer, *rows, valid=[False, True])
+    add(buffer, (20, 4, 2.0, "", 21), (52, 5, 2.0, "", 53), valid=[True, True])
+    assert_holds(
+        buffer,
+        (10, 0, 1.0, 0.5, 11),
+        (50, 1, 2.0, 0.25, 52),
+        (51, 5, 3.0, 0.25, 53),
+    )
 
 
 def test_capacity_below_the_number_of_environments(make):

@@ -1,0 +1,219 @@
+import csv
+import math
+
+import keras
+import numpy as np
+import pytest
+
+from keras_rlkit.callbacks import CollectSteps, Collector
+from keras_rlkit.policies import EpsilonGreedy, Greedy
+from tests.callbacks.scripted_environments import (
+    Spy,
+    data_of,
+    fit,
+    make_agent,
+    make_buffer,
+    make_scripted,
+)
+
+
+def epsilon_schedule(step):
+    return max(0.0, 1 - step / 100)
+
+
+def collect(environment, policy=None, steps_per_update=1, warmup_steps=4):
+    buffer = make_buffer(environment)
+    policy = policy or Spy()
+    callback = CollectSteps(
+        environment, buffer, policy, steps_per_update, warmup_steps
+    )
+    return callback, data_of(buffer)
+
+
+class Kept(keras.callbacks.Callback):
+    """Keeps a copy of the logs that it gets."""
+
+    def __init__(self):
+        super().__init__()
+        self.batches = []
+        self.epochs = []
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.batches.append(dict(logs))
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.epochs.append(dict(logs))
+
+
+def test_history_has_the_means_of_each_epoch():
+    # Warm-up: 4 steps, into the first episode. The epochs' steps are 5 to 8,
+    # 9 to 12 and 13 to 16, episodes end at 5, 8, 10 and 16.
+    environment = make_scripted(lengths=(5, 3, 2, 6), reward=2.0)
+    callback, data = collect(environment)
+    history = fit(make_agent(), data, [callback], steps=4, epochs=3)
+    assert history["episode_return"] == [8.0, 4.0, 12.0]
+    assert history["episode_length"] == [4.0, 2.0, 6.0]
+    assert history["environment_steps"] == [8, 12, 16]
+    assert "epsilon" not in history
+    assert all(type(value) is float for value in history["episode_return"])
+
+
+def test_before_the_first_end_of_an_episode_there_is_no_mean():
+    callback, data = collect(make_scripted(lengths=(8, 3)), warmup_steps=4)
+    history = fit(make_agent(), data, [callback], steps=2, epochs=4)
+    assert math.isnan(history["episode_return"][0])
+    assert math.isnan(history["episode_length"][0])
+    # The second epoch ends the first episode at step 8, the fourth the next
+    # one at step 11. The third repeats what was known.
+    assert history["episode_return"][1:] == [8.0, 8.0, 3.0]
+
+
+def test_episodes_of_the_warm_up_belong_to_no_epoch():
+    # Ten episodes of one step in the warm-up, then one of 5 steps.
+    lengths = (1,) * 10 + (5,) * 10
+    callback, data = collect(make_scripted(lengths=lengths), warmup_steps=10)
+    kept = Kept()
+    history = fit(make_agent(), data, [callback, kept], steps=5, epochs=1)
+    # What the warm-up scored is shown until there is news.
+    shown = [logs["episode_return"] for logs in kept.batches]
+    assert shown == [1.0, 1.0, 1.0, 1.0, 5.0]
+    assert history["episode_return"] == [5.0]
+
+
+def test_scores_of_several_environments():
+    environment = make_scripted(2, lengths=[(2,), (4,)])
+    callback, data = collect(environment, steps_per_update=2)
+    history = fit(make_agent(), data, [callback], steps=4)
+    # 4 steps of warm-up are 2 of each; in 4 more the first environment ends
+    # two episodes of 2 and the second one ends its first and second half.
+    assert history["episode_return"] == [(2 + 2 + 4) / 3]
+
+
+def test_epsilon_is_the_one_last_acted_with():
+    policy = EpsilonGreedy(epsilon_schedule, seed=0)
+    callback, data = collect(make_scripted(), policy)
+    history = fit(make_agent(), data, [callback], steps=10, epochs=2)
+    # The step of an update is that of its beginning.
+    assert history["epsilon"] == pytest.approx([0.91, 0.81])
+
+
+def test_progress_bar(capsys):
+    policy = EpsilonGreedy(epsilon_schedule, seed=0)
+    callback, data = collect(make_scripted(reward=3.0), policy)
+    fit(make_agent(), data, [callback], steps=10, epochs=2, verbose=1)
+    output = capsys.readouterr().out
+    # Not a mean over the epoch's batches, which the bar makes of other things.
+    last = output.strip().splitlines()[-1]
+    for shown in (
+        "episode_return: 15.0000",
+        "episode_length: 5.0000",
+        "environment_steps: 24",
+        "epsilon: 0.8100",
+    ):
+        assert shown in last
+    # It also moves within an epoch.
+    assert "environment_steps: 9 " in output
+
+
+def test_csv_file_and_callbacks_behind_it(tmp_path):
+    path = tmp_path / "history.csv"
+    callback, data = collect(make_scripted(), EpsilonGreedy(0.5, seed=0))
+    kept = Kept()
+    callbacks = [callback, keras.callbacks.CSVLogger(path), kept]
+    history = fit(make_agent(), data, callbacks, steps=5, epochs=2)
+    with open(path, newline="") as file:
+        rows = list(csv.DictReader(file))
+    for name in (
+        "episode_return",
+        "episode_length",
+        "environment_steps",
+        "epsilon",
+    ):
+        assert [float(row[name]) for row in rows] == history[name]
+        assert [logs[name] for logs in kept.epochs] == history[name]
+        assert name in kept.batches[0]
+
+
+@pytest.mark.tensorflow_only
+def test_tensorboard(tmp_path):
+    from tensorboard.backend.event_processing import event_accumulator
+
+    callback, data = collect(make_scripted(reward=2.0))
+    board = keras.callbacks.TensorBoard(tmp_path)
+    history = fit(make_agent(), data, [callback, board], steps=5, epochs=3)
+    events = event_accumulator.EventAccumulator(
+        str(tmp_path / "train"), {"tensors": 0}
+    ).Reload()
+    for name in ("episode_return", "episode_length", "environment_steps"):
+        points = events.Tensors(f"epoch_{name}")
+        written = [point.tensor_proto.float_val[0] for point in points]
+        assert written == history[name]
+        assert [point.step for point in points] == [0, 1, 2]
+
+
+def test_an_episode_goes_on_from_one_fit_to_the_next():
+    environment = make_scripted(lengths=(7,))
+    callback, data = collect(environment)
+    agent = make_agent()
+    first = fit(agent, data, [callback], steps=2)
+    second = fit(agent, data, [callback], steps=2)
+    assert math.isnan(first["episode_return"][0])
+    assert second["episode_return"] == [7.0]
+    assert second["environment_steps"] == [8]
+    # One reset at the start, one at the end of the episode.
+    assert environment.resets == 2
+
+
+def test_the_seed_reaches_the_first_reset_only():
+    seeds = []
+    environment = make_scripted(lengths=(2,))
+    reset = environment.reset
+
+    def noting_reset(*, seed=None, options=None):
+        seeds.append(seed)
+        return reset(seed=seed)
+
+    environment.reset = noting_reset
+    buffer = make_buffer(environment)
+    callback = CollectSteps(environment, buffer, Spy(), 1, 4, seed=3)
+    fit(make_agent(), data_of(buffer), [callback], steps=2)
+    assert seeds == [3, None, None, None]
+
+
+def test_random_actions_follow_the_seed():
+    def warm_up(seed):
+        environment = make_scripted(num_actions=5)
+        buffer = make_buffer(environment)
+        callback = CollectSteps(environment, buffer, Greedy(), 1, 30, seed=seed)
+        callback.set_model(make_agent(actions=5))
+        callback.on_train_begin()
+        return environment.actions
+
+    actions = warm_up(1)
+    assert set(actions) == set(range(5))
+    assert actions == warm_up(1)
+    assert actions != warm_up(2)
+
+
+def test_a_collector_of_ones_own():
+    class CollectBetweenEpochs(Collector):
+        def on_epoch_begin(self, epoch, logs=None):
+            super().on_epoch_begin(epoch, logs)
+            self._start()
+            for _ in range(10):
+                self._step(np.array([1]))
+
+    environment = make_scripted(lengths=(5,))
+    callback = CollectBetweenEpochs(environment, Spy())
+    filled, data = collect(make_scripted())
+    history = fit(make_agent(), data, [filled, callback], steps=1, epochs=2)
+    assert environment.actions == [1] * 20
+    assert history["environment_steps"] == [10, 20]
+    assert history["episode_return"] == [5.0, 5.0]
+
+
+def test_arguments():
+    with pytest.raises(ValueError, match="`environment` must be a `gymnasium"):
+        Collector("CartPole-v1", Greedy())
+    with pytest.raises(ValueError, match=r"Received: seed=-1\."):
+        Collector(make_scripted(), Greedy(), seed=-1)

@@ -77,14 +77,9 @@ keras.utils.set_random_seed(options.seed)
 
 # ## Environments and networks
 #
-# A vector environment that begins the next episode in the same step wastes
-# none. The last layer of the policy begins near zero: all actions alike.
+# The last layer of the policy begins near zero: all actions alike.
 
-environment = gymnasium.make_vec(
-    "CartPole-v1",
-    num_envs=settings["num_envs"],
-    vector_kwargs={"autoreset_mode": gymnasium.vector.AutoresetMode.SAME_STEP},
-)
+environment = gymnasium.make_vec("CartPole-v1", num_envs=settings["num_envs"])
 evaluation_environment = gymnasium.make_vec("CartPole-v1", num_envs=20)
 
 

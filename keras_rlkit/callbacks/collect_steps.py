@@ -1,12 +1,11 @@
 """Collects experience between gradient steps, for off-policy learning."""
 
-import numbers
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from keras_rlkit.callbacks.collector import Collector
+from keras_rlkit.callbacks.collector import Collector, check_reward_range
 from keras_rlkit.environments import Step
 from keras_rlkit.utils import (
     check_non_negative_integer,
@@ -103,7 +102,7 @@ class CollectSteps(Collector):
         self.warmup_steps = check_non_negative_integer(
             "warmup_steps", warmup_steps
         )
-        self.reward_range = _check_range(reward_range)
+        self.reward_range = check_reward_range(reward_range)
         self.terminal_on_life_loss = terminal_on_life_loss
         self._steps_of_warmup = 0
         self._owed = 0.0
@@ -192,17 +191,3 @@ class CollectSteps(Collector):
                 f"environment, {expected}. Received: a model with output "
                 f"shape {shape}."
             )
-
-
-def _check_range(reward_range: Any) -> tuple[float, float] | None:
-    if reward_range is None:
-        return None
-    numbers_only = [
-        value for value in reward_range if isinstance(value, numbers.Real)
-    ]
-    if len(numbers_only) != 2 or not numbers_only[0] < numbers_only[1]:
-        raise ValueError(
-            "`reward_range` must be two numbers (low, high), low below high, "
-            f"or None. Received: reward_range={reward_range!r}."
-        )
-    return float(numbers_only[0]), float(numbers_only[1])

@@ -1,5 +1,6 @@
 """What all callbacks that collect experience share."""
 
+import numbers
 from collections.abc import Callable
 from typing import Any
 
@@ -104,6 +105,28 @@ class Collector(keras.callbacks.Callback):
         epsilon = getattr(self.policy, "epsilon", None)
         if epsilon is not None:
             logs["epsilon"] = epsilon
+
+
+def check_reward_range(reward_range: Any) -> tuple[float, float] | None:
+    """Return `(low, high)` as floats, or raise if they are no such thing.
+
+    Args:
+        reward_range: What the caller gave; `None` is returned as it is.
+
+    Raises:
+        ValueError: If it is not `None` and not two numbers, the first below
+            the second.
+    """
+    if reward_range is None:
+        return None
+    pair = reward_range if isinstance(reward_range, (tuple, list)) else ()
+    real = all(isinstance(value, numbers.Real) for value in pair)
+    if len(pair) != 2 or not real or not pair[0] < pair[1]:
+        raise ValueError(
+            "`reward_range` must be two numbers (low, high), low below high, "
+            f"or None. Received: reward_range={reward_range!r}."
+        )
+    return float(pair[0]), float(pair[1])
 
 
 def _mean(values: list[float] | list[int]) -> float:

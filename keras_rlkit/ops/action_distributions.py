@@ -5,11 +5,8 @@ from typing import Any
 
 import keras
 
-from keras_rlkit.ops.q_learning import (
-    check_shapes,
-    select_action_values,
-    to_float32,
-)
+from keras_rlkit.ops.q_learning import select_action_values
+from keras_rlkit.ops.tensors import check_shapes, to_float32
 
 
 def categorical_log_probability(logits: Any, action: Any) -> Any:
@@ -118,9 +115,7 @@ def gaussian_entropy(log_scale: Any) -> Any:
     """
     log_scale = to_float32(log_scale)
     check_shapes([("log_scale", log_scale, "BD")])
-    return keras.ops.sum(
-        log_scale + 0.5 * (math.log(2 * math.pi) + 1), axis=1
-    )
+    return keras.ops.sum(log_scale + 0.5 * (math.log(2 * math.pi) + 1), axis=1)
 
 
 def score_function_loss(log_probability: Any, advantage: Any) -> Any:

@@ -4,8 +4,8 @@ from typing import Any
 
 import keras
 
-from keras_rlkit.ops.q_learning import check_shapes, to_float32
 from keras_rlkit.ops.returns import discounted_returns
+from keras_rlkit.ops.tensors import check_shapes, to_float32
 from keras_rlkit.utils import check_fraction
 
 

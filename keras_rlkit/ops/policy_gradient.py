@@ -4,11 +4,8 @@ from typing import Any
 
 import keras
 
-from keras_rlkit.ops.q_learning import (
-    check_shapes,
-    select_action_values,
-    to_float32,
-)
+from keras_rlkit.ops.q_learning import select_action_values
+from keras_rlkit.ops.tensors import check_shapes, to_float32
 from keras_rlkit.utils import check_positive_number
 
 # Stands in for the logarithm of probability 0, which times 0 would be NaN.

@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-from keras_rlkit.ops.q_learning import check_shapes, to_float32
+from keras_rlkit.ops.tensors import check_shapes, to_float32
 from keras_rlkit.utils import check_fraction, check_positive_integer
 
 

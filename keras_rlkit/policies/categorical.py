@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_rlkit.policies.greedy import action_scores
+from keras_rlkit.policies.action_scores import action_scores
 from keras_rlkit.utils import make_generator
 
 

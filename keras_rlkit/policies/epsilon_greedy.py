@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_rlkit.policies.greedy import action_scores
+from keras_rlkit.policies.action_scores import action_scores
 from keras_rlkit.utils import check_fraction, make_generator
 
 # Schedules compute in float32, which may step over 0 or 1 by a rounding.

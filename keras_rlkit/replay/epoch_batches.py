@@ -22,9 +22,7 @@ class EpochBatches(keras.utils.PyDataset):
 
     def __init__(self, buffer: Any, minibatches: int, passes: int, pad: bool):
         super().__init__(workers=1, use_multiprocessing=False)
-        # On TensorFlow, Keras looks at two batches for their shapes.
-        looks = 2 if keras.backend.backend() == "tensorflow" else 1
-        self._source = EpochSource(buffer, minibatches, passes, pad, looks)
+        self._source = EpochSource(buffer, minibatches, passes, pad, looks=True)
 
     @property
     def num_batches(self) -> int:

@@ -22,11 +22,11 @@ class EpochSource:
         minibatches: Minibatches that an epoch's data are split into.
         passes: How often an epoch goes through its data.
         pad: Whether batches have one of few sizes.
-        looks: Batches that `fit` may look at beforehand.
+        looks: Whether `fit` may look at batches beforehand.
     """
 
     def __init__(
-        self, buffer: Any, minibatches: int, passes: int, pad: bool, looks: int
+        self, buffer: Any, minibatches: int, passes: int, pad: bool, looks: bool
     ):
         self._buffer = buffer
         self._minibatches = check_positive_integer("minibatches", minibatches)
@@ -55,7 +55,7 @@ class EpochSource:
             ValueError: If nothing was collected for this epoch.
         """
         buffer = self._buffer
-        if not len(buffer) and self._looked_at <= index < self._looks:
+        if self._looks and not len(buffer) and index >= self._looked_at:
             self._looked_at = index + 1
             return self.blank
         if self._generation != buffer.generation:
@@ -63,7 +63,7 @@ class EpochSource:
             self._parts = self._split(len(buffer))
             # A buffer filled by hand may be looked at before it is used.
             first = self._generation is None
-            self._allowed = self.num_batches + (self._looks if first else 0)
+            self._allowed = self.num_batches * (1 + (first and self._looks))
             self._taken = 0
             self._generation = buffer.generation
         if self._taken == self._allowed:

@@ -25,7 +25,7 @@ def make_epoch_dataset(
     """
     import tensorflow as tf
 
-    looks = int(keras.backend.backend() != "tensorflow")
+    looks = keras.backend.backend() != "tensorflow"
     source = EpochSource(buffer, minibatches, passes, pad, looks)
     spec = tf.nest.map_structure(
         lambda array: tf.TensorSpec((None, *array.shape[1:]), array.dtype),

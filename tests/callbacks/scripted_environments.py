@@ -28,7 +28,7 @@ class Scripted(gymnasium.Env):
             tell nothing of lives. An episode starts with 9.
         number: Number of the environment.
         num_actions: Number of actions.
-        fails_at: Count of steps at which `step` raises, or `None`.
+        fails_at: Count of steps at which `step` of number 0 raises, or `None`.
         frame_size: Height and width of rendered frames.
     """
 
@@ -82,7 +82,7 @@ class Scripted(gymnasium.Env):
 
     def step(self, action):
         self.steps += 1
-        if self.steps == self.fails_at:
+        if self.steps == self.fails_at and self.number == 0:
             raise ZeroDivisionError("the engine is on fire")
         self.actions.append(int(action))
         self.in_episode += 1

@@ -1,5 +1,6 @@
 import csv
 import math
+import re
 
 import keras
 import numpy as np
@@ -111,8 +112,8 @@ def test_progress_bar(capsys):
         "epsilon: 0.8100",
     ):
         assert shown in last
-    # It also moves within an epoch.
-    assert "environment_steps: 9 " in output
+    # It also moves within an epoch: this is the first update.
+    assert re.search(r"environment_steps: 5\b", output)
 
 
 def test_csv_file_and_callbacks_behind_it(tmp_path):
@@ -136,6 +137,7 @@ def test_csv_file_and_callbacks_behind_it(tmp_path):
 
 @pytest.mark.tensorflow_only
 def test_tensorboard(tmp_path):
+    import tensorflow as tf
     from tensorboard.backend.event_processing import event_accumulator
 
     callback, data = collect(make_scripted(reward=2.0))
@@ -146,7 +148,7 @@ def test_tensorboard(tmp_path):
     ).Reload()
     for name in ("episode_return", "episode_length", "environment_steps"):
         points = events.Tensors(f"epoch_{name}")
-        written = [point.tensor_proto.float_val[0] for point in points]
+        written = [tf.make_ndarray(point.tensor_proto) for point in points]
         assert written == history[name]
         assert [point.step for point in points] == [0, 1, 2]
 

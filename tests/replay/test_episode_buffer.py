@@ -17,7 +17,7 @@ def add(buffer, first, reward, terminated=False, truncated=False, valid=True):
         np.broadcast_to(terminated, rows),
         np.broadcast_to(truncated, rows),
         first[:, None] + 1,
-        np.broadcast_to(valid, rows),
+        valid if isinstance(valid, list) else np.full(rows, valid),
     )
 
 
@@ -243,13 +243,13 @@ def test_fewer_samples_than_minibatches():
 def test_data_are_given_out_once():
     buffer = new_buffer()
     batches = buffer.batches()
-    looks = 2 if keras.backend.backend() == "tensorflow" else 1
     # Before there are data, a look gets zeros, once for each index.
     np.testing.assert_array_equal(batches[0][2], np.zeros(8))
-    with pytest.raises(ValueError, match="at least one transition. Received: 0"):
+    with pytest.raises(ValueError, match="at least one transition. Rec"):
         batches[0]
     add(buffer, 4, 1.0, terminated=True)
-    for _ in range(1 + looks):
+    # `fit` may look at data that were added by hand, too.
+    for _ in range(2):
         batches[0]
     with pytest.raises(ValueError, match="have been used already"):
         batches[0]
@@ -390,7 +390,7 @@ def test_nothing_is_lost_by_a_bad_step():
     with pytest.raises(ValueError, match="`reward` must be finite"):
         add(buffer, 1, np.nan)
     with pytest.raises(ValueError, match=r"`observation` must have shape"):
-        add(buffer, [1, 2], 1.0)
+        add(buffer, [1, 2], 1.0, valid=[True])
     with pytest.raises(ValueError, match="`action` must be at least 0 and bel"):
         buffer.add(
             np.ones((1, 1)),
@@ -416,10 +416,10 @@ def test_epoch_longer_than_the_buffer_raises():
 
 def test_values_that_are_missing_or_not_finite_raise():
     buffer = new_buffer(lambda_=0.9)
-    with pytest.raises(ValueError, match="at least one transition. Received: 0"):
+    with pytest.raises(ValueError, match="at least one transition. Rec"):
         buffer.finish(values_are({}))
     add(buffer, 0, 1.0, terminated=True)
-    with pytest.raises(ValueError, match="`lambda_` needs a model with a value"):
+    with pytest.raises(ValueError, match="`lambda_` needs a model with"):
         buffer.finish()
     with pytest.raises(ValueError, match="Every value of .* nan at step 0"):
         buffer.finish(values_are({0: np.nan}))

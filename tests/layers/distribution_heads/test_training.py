@@ -78,28 +78,6 @@ def test_fit_evaluate_predict_save(make, tmp_path):
     np.testing.assert_allclose(loaded(X).stddev(), prediction.stddev())
 
 
-def test_every_head_trains_in_mixed_precision(case, rng):
-    y = case.draw_targets(rng, (96, *case.target_shape))
-    keras.config.set_dtype_policy("mixed_bfloat16")
-    try:
-        model = keras.Sequential(
-            [keras.Input((3,)), keras.layers.Dense(4), case.make()]
-        )
-    finally:
-        keras.config.set_dtype_policy("float32")
-    model.compile(
-        keras.optimizers.Adam(0.03),
-        loss=rlk.losses.NegativeLogLikelihood(),
-        steps_per_execution=3,
-    )
-    history = model.fit(X, y, epochs=8, verbose=0).history["loss"]
-    assert np.isfinite(history).all()
-    assert history[-1] < history[0]
-    prediction = model.predict(X, verbose=0, batch_size=40)
-    assert prediction.shape == (96, *(case.value_shape or case.target_shape))
-    assert prediction.dtype == "float32"
-
-
 @pytest.mark.parametrize(
     "options",
     [
@@ -145,32 +123,6 @@ def test_ways_to_compile_give_the_same_numbers(options):
         np.testing.assert_allclose(
             prediction, plain(X)[:, :1], rtol=1e-3, atol=1e-5
         )
-
-
-def test_mixed_float16_keeps_parameters_in_float32():
-    keras.utils.set_random_seed(0)
-    keras.config.set_dtype_policy("mixed_float16")
-    try:
-        model = sequential()
-    finally:
-        keras.config.set_dtype_policy("float32")
-    model.compile(
-        keras.optimizers.Adam(0.05), loss=rlk.losses.NegativeLogLikelihood()
-    )
-    assert "LossScale" in type(model.optimizer).__name__
-    history = model.fit(X, Y, epochs=20, verbose=0).history["loss"]
-    assert history[-1] < history[0] - 1
-    prediction = model(X)
-    assert prediction.loc.dtype == prediction.scale.dtype == "float32"
-    # Not one of the few values that float16 has: kept in full precision.
-    location = np.asarray(prediction.loc)
-    assert (location != location.astype("float16")).mean() > 0.9
-
-
-def test_float64_is_kept():
-    head = rlk.layers.NormalHead(dtype="float64")
-    assert head(X.astype("float64")).loc.dtype == "float64"
-    assert rlk.layers.NormalHead(dtype="float16")(X).loc.dtype == "float32"
 
 
 def test_one_of_several_outputs():

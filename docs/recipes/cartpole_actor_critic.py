@@ -65,7 +65,9 @@ if options.quick:
     settings["steps"] = 15_000
 if options.steps:
     settings["steps"] = options.steps
-epochs = max(1, settings["steps"] // settings["steps_per_epoch"])
+# The last step of all environments in an epoch may go over by all but one.
+epoch_steps = settings["steps_per_epoch"] + settings["num_envs"]
+epochs = max(1, settings["steps"] // epoch_steps)
 out = options.out
 out.mkdir(parents=True, exist_ok=True)
 print(

@@ -84,7 +84,7 @@ agent.compile(
 # keeps the difference.
 
 replay = rlk.replay.ReplayBuffer.for_environment(
-    environment, capacity=50_000, n_step=3, discount=0.99, seed=options.seed
+    environment, capacity=50_000, n_step=3, discount=0.98, seed=options.seed
 )
 on_tensorflow = keras.backend.backend() == "tensorflow"
 batches = (replay.dataset if on_tensorflow else replay.batches)(batch_size=128)

@@ -8,7 +8,7 @@ band widens where there are no data. About a minute on two CPU cores:
 
     --quick      a run of half a minute that shows all parts
     --steps N    gradient steps for each model, each on all points (default
-                 1,000)
+                 1,500)
     --seed N     seed of everything (default 0)
     --out DIR    where the results go (default runs/probabilistic_regression)
 
@@ -41,7 +41,7 @@ parser.add_argument(
 )
 options = parser.parse_args()
 
-steps = options.steps or (300 if options.quick else 1_000)
+steps = options.steps or (500 if options.quick else 1_500)
 out = options.out
 out.mkdir(parents=True, exist_ok=True)
 print(f"{steps:,} gradient steps for each model. Results go to {out}/.")
@@ -86,7 +86,7 @@ plt.close(figure)
 # The learning rate falls to zero, so that the last steps settle.
 
 
-def fit(model, x, y, learning_rate=0.05, callbacks=()):
+def fit(model, x, y, learning_rate=0.3, callbacks=()):
     schedule = keras.optimizers.schedules.CosineDecay(learning_rate, steps)
     model.compile(
         keras.optimizers.Adam(schedule),

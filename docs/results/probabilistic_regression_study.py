@@ -48,7 +48,7 @@ def growing_spread(x):
 
 def fit(head, x, y):
     model = keras.Sequential([keras.Input((1,)), head])
-    schedule = keras.optimizers.schedules.CosineDecay(0.05, options.steps)
+    schedule = keras.optimizers.schedules.CosineDecay(0.2, options.steps)
     model.compile(
         keras.optimizers.Adam(schedule),
         loss=rlk.losses.NegativeLogLikelihood(),

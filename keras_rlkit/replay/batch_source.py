@@ -63,10 +63,6 @@ class BatchSource:
             self._ahead.append(self._buffer.draw_later(self._batch_size))
         return self._ahead.popleft().result() if batch is None else batch
 
-    def check(self) -> None:
-        """Raise a `ValueError` if the buffer holds too little for a batch."""
-        self._buffer.check_batch_size(self._batch_size)
-
     def _is_a_look(self, index: int) -> bool:
         if not self._looks or len(self._buffer) or index < self._looked_at:
             return False

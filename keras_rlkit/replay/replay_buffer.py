@@ -326,24 +326,6 @@ class ReplayBuffer:
 
         return Batches(self, self._note_batch_size(batch_size), prefetch)
 
-    def check_batch_size(self, batch_size: int) -> None:
-        """Raise unless so many transitions are stored.
-
-        Args:
-            batch_size: Positive integer B.
-
-        Raises:
-            ValueError: If fewer than `batch_size` are stored.
-        """
-        size = len(self)
-        if size < batch_size:
-            raise ValueError(
-                "`batch_size` must be at most the number of transitions "
-                f"stored, {size}. Received: batch_size={batch_size}. Add "
-                "transitions first, e.g. with a larger `warmup_steps` of "
-                "`CollectSteps`."
-            )
-
     def draw(self, batch_size: int) -> Batch:
         """Draw one batch as `sample` does, in contiguous arrays.
 
@@ -435,8 +417,14 @@ class ReplayBuffer:
 
     def _draw(self, batch_size: int, copy: bool) -> Batch:
         with self._lock:
-            self.check_batch_size(batch_size)
             size = len(self)
+            if size < batch_size:
+                raise ValueError(
+                    "`batch_size` must be at most the number of transitions "
+                    f"stored, {size}. Received: batch_size={batch_size}. Add "
+                    "transitions first, e.g. with a larger `warmup_steps` of "
+                    "`CollectSteps`."
+                )
             oldest = self._store.added - size
             index, weight = self.sampler.draw(
                 self._generator, oldest, size, batch_size

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_rlkit.callbacks import CollectSteps, Collector
+from keras_rlkit.callbacks import Collector, CollectSteps
 from keras_rlkit.policies import EpsilonGreedy, Greedy
 from tests.callbacks.scripted_environments import (
     Spy,

@@ -110,9 +110,7 @@ def test_softmax_model_has_the_same_gradient():
         keras.optimizers.SGD(1.0),
         loss=rlk.losses.PolicyGradientLoss(from_logits=False),
     )
-    model.fit(
-        np.eye(2), ACTION, sample_weight=WEIGHT, verbose=0, shuffle=False
-    )
+    model.fit(np.eye(2), ACTION, sample_weight=WEIGHT, verbose=0, shuffle=False)
     np.testing.assert_allclose(
         LOGITS - model.get_weights()[0],
         [[0.25, -0.25], [0.25, -0.25]],

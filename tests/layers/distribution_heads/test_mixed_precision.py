@@ -37,7 +37,7 @@ def test_every_head_trains(case, rng):
     history = model.fit(X, y, epochs=8, verbose=0).history["loss"]
     assert np.isfinite(history).all()
     assert history[-1] < history[0]
-    prediction = model.predict(X, verbose=0, batch_size=48)
+    prediction = model.predict(X, verbose=0, batch_size=96)
     assert prediction.shape == (96, *(case.value_shape or case.target_shape))
     assert prediction.dtype == "float32"
 

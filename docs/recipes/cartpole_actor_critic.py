@@ -45,10 +45,12 @@ options = parser.parse_args()
 # allows many on a larger one.
 settings = {
     "num_envs": 8,
-    "steps_per_epoch": 128,
+    "steps_per_epoch": 64,
     "minibatches": 1,
     "passes": 1,
     "clip": None,
+    "lambda_": 1.0,
+    "reward_scale": 0.1,
     "learning_rate": 3e-3,
     "steps": 200_000,
 }
@@ -58,6 +60,8 @@ if options.ppo:
         "minibatches": 8,
         "passes": 10,
         "clip": 0.2,
+        "lambda_": 0.95,
+        "reward_scale": 1.0,
         "learning_rate": 1e-3,
         "steps": 100_000,
     }
@@ -123,7 +127,7 @@ agent.compile(
 buffer = rlk.replay.EpisodeBuffer.for_environment(
     environment,
     discount=0.99,
-    lambda_=0.95,
+    lambda_=settings["lambda_"],
     standardize=True,
     seed=options.seed,
 )
@@ -136,6 +140,7 @@ collect = rlk.callbacks.CollectRollout(
     buffer,
     rlk.policies.Categorical(seed=options.seed),
     steps_per_epoch=settings["steps_per_epoch"],
+    reward_scale=settings["reward_scale"],
     seed=options.seed,
 )
 evaluation = rlk.callbacks.EvaluatePolicy(

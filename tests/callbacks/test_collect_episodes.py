@@ -38,7 +38,8 @@ class Look(keras.callbacks.Callback):
 
 
 def collect(environment, epochs, per_epoch, buffer=None, **arguments):
-    buffer = buffer or new_buffer(environment)
+    if buffer is None:
+        buffer = new_buffer(environment)
     look = Look(buffer)
     callback = rlk.callbacks.CollectEpisodes(
         environment, buffer, Spy(), per_epoch, **arguments

@@ -80,7 +80,7 @@ def test_keras_model_with_a_value_output():
 
 
 def test_bad_outputs_and_arguments_raise():
-    with pytest.raises(ValueError, match=r"`Gaussian` needs a model .* \(1, 3"):
+    with pytest.raises(ValueError, match=r"`Gaussian` needs a model .*\(1, 3"):
         actions_of(rlk.policies.Gaussian(), [0.0, 0.0, 0.0], 1)
     with pytest.raises(ValueError, match="`Gaussian` cannot choose an action"):
         actions_of(rlk.policies.Gaussian(), [np.nan, 0.0], 1)

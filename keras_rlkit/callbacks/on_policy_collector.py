@@ -1,13 +1,12 @@
 """What both callbacks share that collect for on-policy learning."""
 
-import numbers
 from collections.abc import Callable
 from typing import Any
 
 import keras
 import numpy as np
 
-from keras_rlkit.callbacks.collector import Collector
+from keras_rlkit.callbacks.collector import Collector, check_reward_range
 from keras_rlkit.environments import Step
 from keras_rlkit.replay import EpisodeBuffer
 
@@ -36,7 +35,7 @@ class OnPolicyCollector(Collector):
     ):
         super().__init__(environment, policy, seed)
         self.buffer = buffer
-        self.reward_range = _check_range(reward_range)
+        self.reward_range = check_reward_range(reward_range)
         self.reward_scale = float(reward_scale)
         space = self.environment.action_space
         self._bounds = (
@@ -146,16 +145,3 @@ def _evaluate_with(model: keras.Model) -> Callable | None:
         return np.reshape(value, [len(observations)]), None
 
     return evaluate
-
-
-def _check_range(reward_range: Any) -> tuple[float, float] | None:
-    if reward_range is None:
-        return None
-    low, high = reward_range
-    ordered = isinstance(low, numbers.Real) and isinstance(high, numbers.Real)
-    if not ordered or not low < high:
-        raise ValueError(
-            "`reward_range` must be two numbers (low, high), low below high, "
-            f"or None. Received: reward_range={reward_range!r}."
-        )
-    return float(low), float(high)

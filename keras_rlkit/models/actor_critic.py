@@ -5,6 +5,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_rlkit.models.actor_critic_networks import check_networks
 from keras_rlkit.models.kl_stop import LargestKL, keep_old_where_stopped
 from keras_rlkit.ops import (
     categorical_log_probability,
@@ -164,7 +165,9 @@ class ActorCritic(keras.Model):
         self.entropy_weight = entropy_weight
         self.value_clip = value_clip
         self.target_kl = target_kl
-        self._output_shape = self._check_networks()
+        self._output_shape = check_networks(
+            policy_network, value_network, distribution
+        )
         self._means = {
             name: keras.metrics.Mean(name=name)
             for name in ("policy_loss", "value_loss", "entropy")
@@ -201,6 +204,11 @@ class ActorCritic(keras.Model):
                     "`clip`, `value_weight` and `entropy_weight`."
                 )
         super().compile(optimizer=optimizer, **kwargs)
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """Compile as the model was that `config` was saved from."""
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        self.optimizer.build(self.trainable_variables)
 
     def call(self, observation: Any, training: bool | None = None) -> dict:
         """Return the policy's numbers and the value."""
@@ -344,54 +352,6 @@ class ActorCritic(keras.Model):
         if self.distribution == "categorical":
             return entropy(output)
         return gaussian_entropy(keras.ops.split(output, 2, axis=-1)[1])
-
-    def _check_networks(self) -> dict[str, tuple]:
-        policy = _output_shape("policy_network", self.policy_network)
-        if self.value_network is not None:
-            value = _output_shape("value_network", self.value_network)
-        elif isinstance(policy, dict) and {"policy", "value"} <= set(policy):
-            policy, value = policy["policy"], policy["value"]
-        elif isinstance(policy, (list, tuple)) and len(policy) == 2:
-            policy, value = policy
-        pairs = [(policy, None), (value, 1)] if _is_shape(policy) else []
-        if not pairs or not all(_is_shape(s) and s[1] for s, _ in pairs):
-            raise ValueError(
-                "`policy_network` must give the policy's numbers [B, A] and "
-                "`value_network` the value [B, 1], or the first alone both, as "
-                'a dictionary with "policy" and "value" or in this order. '
-                f"Received: output shape {self.policy_network.output_shape} "
-                "and value_network="
-                f"{getattr(self.value_network, 'output_shape', None)}."
-            )
-        if value[1] != 1:
-            raise ValueError(
-                "The value must have one unit, shape [B, 1]. "
-                f"Received: shape {value}."
-            )
-        if self.distribution == "gaussian" and policy[1] % 2:
-            raise ValueError(
-                'A "gaussian" policy must give as many log-scales as means, '
-                f"[B, 2 * D]. Received: shape {policy}."
-            )
-        return {"policy": tuple(policy), "value": (None,)}
-
-
-def _output_shape(name: str, network: Any) -> Any:
-    if not isinstance(network, keras.Model) or not network.built:
-        raise ValueError(
-            f"`{name}` must be a built Keras model. Received: "
-            f"{name}={network!r}. Give it a `keras.Input`, or call it once on "
-            "a batch of observations."
-        )
-    return network.output_shape
-
-
-def _is_shape(shape: Any) -> bool:
-    return (
-        isinstance(shape, (list, tuple))
-        and len(shape) == 2
-        and all(size is None or isinstance(size, int) for size in shape)
-    )
 
 
 def _weighted_mean(values: Any, sample_weight: Any) -> Any:

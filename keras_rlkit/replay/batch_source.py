@@ -7,6 +7,8 @@ from keras_rlkit.utils import check_non_negative_integer
 
 # Drawing a smaller batch takes less time than waking a thread for it.
 PREFETCH_FROM_BYTES = 2**18
+# Keras looks at the batches of one execution; more than so many are training.
+LONGEST_LOOK = 256
 
 
 class BatchSource:
@@ -64,7 +66,9 @@ class BatchSource:
         return self._ahead.popleft().result() if batch is None else batch
 
     def _is_a_look(self, index: int) -> bool:
-        if not self._looks or len(self._buffer) or index < self._looked_at:
+        if not self._looks or len(self._buffer):
+            return False
+        if not self._looked_at <= index < LONGEST_LOOK:
             return False
         self._looked_at = index + 1
         return True

@@ -1,0 +1,50 @@
+"""Every public name is documented, and every example in a docstring runs."""
+
+import importlib
+import inspect
+import re
+
+import keras
+import numpy as np
+import pytest
+
+import keras_rlkit as rlk
+
+PACKAGES = [name for name in rlk.__all__ if name != "utils"]
+# Examples that make a distribution.
+NEEDS_TENSORFLOW = re.compile(r"(?<!Dueling)Head\b|tensorflow_probability")
+
+
+def public_objects():
+    for package in PACKAGES:
+        module = importlib.import_module(f"keras_rlkit.{package}")
+        for name in module.__all__:
+            yield f"{package}.{name}", getattr(module, name)
+
+
+def examples():
+    for name, thing in public_objects():
+        text = inspect.cleandoc(thing.__doc__ or "")
+        for code in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
+            marks = []
+            if NEEDS_TENSORFLOW.search(code):
+                marks = [pytest.mark.tensorflow_only]
+            yield pytest.param(code, id=name, marks=marks)
+
+
+def test_every_public_name_has_a_docstring():
+    names = [name for name, thing in public_objects() if not thing.__doc__]
+    assert not names
+
+
+def test_most_public_names_have_an_example():
+    assert len(list(examples())) > 50
+
+
+@pytest.mark.parametrize("code", examples())
+def test_example_runs(code, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    exec(
+        compile(code, "example", "exec"), {"keras": keras, "np": np, "rlk": rlk}
+    )

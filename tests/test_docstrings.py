@@ -11,6 +11,14 @@ import pytest
 import keras_rlkit as rlk
 
 PACKAGES = [name for name in rlk.__all__ if name != "utils"]
+WITHOUT_EXAMPLE = {
+    "callbacks.Collector": "a base class",
+    "environments.AtariEnvironment": "made by `atari`",
+    "environments.Step": "made by `VectorAdapter.step`",
+    "metrics.DistributionMetric": "a base class",
+    "replay.Batches": "made by `ReplayBuffer.batches`",
+    "replay.EpochBatches": "made by `EpisodeBuffer.batches`",
+}
 # Examples that make a distribution.
 NEEDS_TENSORFLOW = re.compile(r"(?<!Dueling)Head\b|tensorflow_probability")
 
@@ -37,8 +45,13 @@ def test_every_public_name_has_a_docstring():
     assert not names
 
 
-def test_most_public_names_have_an_example():
-    assert len(list(examples())) > 50
+def test_every_public_name_has_an_example_or_a_reason():
+    names = {
+        name
+        for name, thing in public_objects()
+        if "```python" not in (thing.__doc__ or "")
+    }
+    assert names == set(WITHOUT_EXAMPLE)
 
 
 @pytest.mark.parametrize("code", examples())

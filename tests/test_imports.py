@@ -49,7 +49,16 @@ def imports(tree):
             for alias in node.names:
                 yield alias.name, id(node) not in inside
         elif isinstance(node, ast.ImportFrom):
-            yield node.module or "", id(node) not in inside
+            module = "." * node.level + (node.module or "")
+            for alias in node.names:
+                # `from keras_rlkit import models` names its module last.
+                yield f"{module}.{alias.name}", id(node) not in inside
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) in (
+            "importlib.import_module",
+            "import_module",
+            "__import__",
+        ):
+            yield str(ast.literal_eval(node.args[0])), id(node) not in inside
 
 
 def faults(path, text):
@@ -57,6 +66,8 @@ def faults(path, text):
     home, found = path.split("/")[0], []
     for module, at_top in imports(ast.parse(text)):
         parts = module.split(".")
+        if parts[0] == "":
+            found.append(f"{path}: relative import {module}")
         if parts[0] == "keras_rlkit" and len(parts) > 1 and home in FLOORS:
             if parts[1] != home and FLOORS[parts[1]] >= FLOORS[home]:
                 found.append(f"{path}: {home} imports {parts[1]}")
@@ -86,10 +97,38 @@ def test_imports_go_one_way_and_optional_packages_stay_in_their_leaves():
         ("policies/a.py", "def f():\n    import tensorflow as tf"),
         ("environments/a.py", "import gymnasium"),
         ("models/a.py", "from jax import numpy"),
+        ("models/a.py", "from keras_rlkit import callbacks"),
+        ("replay/a.py", "from ..models import double_dqn"),
+        ("utils/a.py", "def f():\n    from keras_rlkit.ops import entropy"),
+        ("losses/a.py", "if True:\n    import tensorflow_probability as tfp"),
+        ("environments/a.py", "class A:\n    import ale_py"),
+        ("callbacks/a.py", "def f():\n    from matplotlib import pyplot"),
+        ("callbacks/a.py", "def f():\n    import imageio.v3 as iio"),
+        ("replay/a.py", "def f():\n    __import__('torch')"),
+        (
+            "policies/a.py",
+            "import importlib\n"
+            "def f():\n    importlib.import_module('tensorflow.nn')",
+        ),
     ],
 )
 def test_the_guard_sees_a_fault(path, text):
     assert len(faults(path, text)) == 1
+
+
+@pytest.mark.parametrize(
+    "path, text",
+    [
+        ("callbacks/a.py", "from keras_rlkit import models, replay, utils"),
+        ("models/a.py", "import keras_rlkit.ops.returns"),
+        ("losses/a.py", "from keras_rlkit.losses.b import Loss"),
+        ("replay/tf_a.py", "def f():\n    import tensorflow as tf"),
+        ("environments/a.py", "def f():\n    from gymnasium import spaces"),
+        ("ops/a.py", "import math\nimport keras\nimport numpy as np"),
+    ],
+)
+def test_the_guard_lets_pass_what_is_right(path, text):
+    assert faults(path, text) == []
 
 
 def test_importing_the_kit_imports_no_optional_package():

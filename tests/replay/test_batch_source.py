@@ -5,12 +5,16 @@ from keras_rlkit.replay import ReplayBuffer
 from keras_rlkit.replay.batch_source import LONGEST_LOOK, BatchSource
 
 
-def filled(count):
-    buffer = ReplayBuffer(20, (), "int32", seed=0)
+def grow(buffer, steps):
     no = np.zeros(1, bool)
-    for step in range(count):
+    for step in steps:
         now, then = np.array([step], "int32"), np.array([step + 1], "int32")
         buffer.add(now, np.zeros(1, int), np.ones(1), no, no, then)
+
+
+def filled(count):
+    buffer = ReplayBuffer(20, (), "int32", seed=0)
+    grow(buffer, range(count))
     return buffer
 
 
@@ -51,10 +55,46 @@ def test_what_is_drawn_ahead_sees_the_buffer_of_that_time():
     buffer = filled(10)
     source = BatchSource(buffer, 4, prefetch=1, looks=False)
     source.take(0)
-    no = np.zeros(1, bool)
-    for step in range(100, 120):
-        now, then = np.array([step], "int32"), np.array([step + 1], "int32")
-        buffer.add(now, np.zeros(1, int), np.ones(1), no, no, then)
+    grow(buffer, range(100, 120))
     # Batch 1 was handed in before the new steps came, batch 2 after.
     assert (source.take(1)[0] < 100).all()
     assert (source.take(2)[0] >= 100).all()
+
+
+def test_a_new_iterator_begins_with_what_is_stored_now():
+    buffer = filled(10)
+    source = BatchSource(buffer, 4, prefetch=2, looks=False)
+    source.take(0)
+    grow(buffer, range(100, 120))
+    assert (source.take(0)[0] >= 100).all()
+
+
+@pytest.mark.parametrize("prefetch", [0, 2])
+def test_a_draw_that_failed_is_not_remembered(prefetch):
+    buffer = filled(0)
+    source = BatchSource(buffer, 4, prefetch, looks=False)
+    with pytest.raises(ValueError, match="transitions stored, 0. Received: ba"):
+        source.take(0)
+    grow(buffer, range(10))
+    for index in range(5):
+        assert source.take(index)[0].shape == (4,)
+
+
+@pytest.mark.parametrize("size, expected", [(1_000, 0), (2**16, 1)])
+def test_large_batches_are_drawn_ahead(monkeypatch, size, expected):
+    buffer = ReplayBuffer(10, (size,), "uint8", seed=0)
+    handed_in = []
+    draw_later = buffer.draw_later
+
+    def note(batch_size):
+        handed_in.append(batch_size)
+        return draw_later(batch_size)
+
+    monkeypatch.setattr(buffer, "draw_later", note)
+    no, frame = np.zeros(1, bool), np.ones((1, size), "uint8")
+    buffer.add(frame, np.zeros(1, int), np.ones(1), no, no, frame)
+    buffer.add(frame, np.zeros(1, int), np.ones(1), no, no, frame)
+    # Two transitions of two observations: 4 kB or 256 KiB.
+    BatchSource(buffer, 2, None, looks=False).take(0)
+    # The first batch and the one after it.
+    assert len(handed_in) == 2 * expected

@@ -1,3 +1,5 @@
+import concurrent.futures
+import threading
 import types
 
 import numpy as np
@@ -43,6 +45,10 @@ def step(**changes):
         ({"frame_stack": 4}, r"`frame_stack` must be the size of the obs"),
         ({"seed": -1}, r"`seed` .* Received: seed=-1\."),
         ({"num_actions": 0}, r"`num_actions` .* Received: num_actions=0\."),
+        ({"observation_shape": 4}, r"Received: observation_shape=4\."),
+        ({"observation_shape": (0,)}, r"Received: observation_shape=0\."),
+        ({"observation_dtype": "foo"}, r"Received: observation_dtype='foo'\."),
+        ({"frame_stack": 0}, r"`frame_stack` .* Received: frame_stack=0\."),
     ],
 )
 def test_arguments_out_of_range(arguments, message):
@@ -61,6 +67,8 @@ def test_arguments_out_of_range(arguments, message):
         ({"action": np.array([0.5])}, r"`action` must be integers"),
         ({"reward": np.array([np.nan])}, r"`reward` must be finite.*\[nan\]"),
         ({"reward": np.array([np.inf])}, r"`reward` must be finite.*\[inf\]"),
+        ({"reward": np.array([1j])}, r"`reward` must be real numbers"),
+        ({"reward": np.array([1e39])}, r"`reward` must be finite in float32"),
         ({"reward": np.zeros(2)}, r"`reward` must have shape \(1,\)"),
         ({"terminated": np.zeros(1)}, "`terminated` must be boolean"),
         ({"truncated": np.zeros((1, 1), bool)}, "`truncated` must have shape"),
@@ -171,6 +179,31 @@ def test_large_frames_leave_with_the_oldest_transitions():
     np.testing.assert_array_equal(rest["reward"], kept)
     newest = observation[:, 0, 0, 1]
     np.testing.assert_array_equal(newest, (kept + 1) % 250 + 1)
+
+
+def test_a_draw_in_another_thread_keeps_the_next_step_waiting():
+    buffer = make()
+    for _ in range(5):
+        buffer.add(**step())
+    read = buffer._store.read
+    reading, go_on = threading.Event(), threading.Event()
+
+    def slow_read(*arguments):
+        reading.set()
+        go_on.wait(timeout=60)
+        return read(*arguments)
+
+    buffer._store.read = slow_read
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        drawn = pool.submit(buffer.draw, 2)
+        reading.wait(timeout=60)
+        added = pool.submit(buffer.add, **step())
+        # Time enough to store a step, if nothing kept it from that.
+        concurrent.futures.wait([added], timeout=0.2)
+        waited = not added.done() and len(buffer) == 5
+        go_on.set()
+    assert waited
+    assert drawn.result()[0].shape == (2, 3) and len(buffer) == 6
 
 
 @pytest.mark.tensorflow_only

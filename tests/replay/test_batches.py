@@ -1,0 +1,85 @@
+import itertools
+
+import keras
+import numpy as np
+import pytest
+
+from keras_rlkit.callbacks import CollectSteps
+from keras_rlkit.replay import Batches, ReplayBuffer
+from tests.callbacks.scripted_environments import (
+    Spy,
+    fit,
+    make_agent,
+    make_buffer,
+    make_scripted,
+)
+
+NO = np.array([False])
+
+
+def filled(seed=0):
+    buffer = ReplayBuffer(50, (2, 3), "uint8", frame_stack=3, seed=seed)
+    for t in range(40):
+        now = np.full((1, 2, 3), [t, t + 1, t + 2], "uint8")
+        buffer.add(now, np.array([t]), np.array([t / 2]), NO, NO, now + 1)
+    return buffer
+
+
+@pytest.mark.parametrize("prefetch", [None, 0, 2])
+def test_batches_are_those_of_sample(prefetch):
+    batches, buffer = filled().batches(8, prefetch=prefetch), filled()
+    for index in range(10):
+        observation, rest = batches[index]
+        expected, labels = buffer.sample(8)
+        np.testing.assert_array_equal(observation, expected)
+        assert observation.dtype == np.uint8
+        assert observation.flags.c_contiguous
+        assert set(rest) == set(labels)
+        for name, array in labels.items():
+            np.testing.assert_array_equal(rest[name], array)
+            assert rest[name].dtype == array.dtype
+
+
+def test_it_never_ends():
+    batches = filled().batches(4)
+    assert isinstance(batches, Batches)
+    assert batches.num_batches is None
+    drawn = [rest["action"] for _, rest in itertools.islice(batches, 30)]
+    assert len({action.tobytes() for action in drawn}) > 20
+
+
+def test_an_index_gives_another_batch_each_time():
+    batches = filled().batches(8)
+    assert np.any(batches[3][1]["action"] != batches[3][1]["action"])
+
+
+@pytest.mark.parametrize("steps_per_execution", [1, 4])
+def test_any_backend_can_train_on_it(steps_per_execution):
+    environment = make_scripted(lengths=(1,), truncates=False, reward=7.0)
+    buffer = make_buffer(environment)
+    collect = CollectSteps(environment, buffer, Spy(), 2, 10)
+    agent = make_agent(
+        values=[0.0, 0.0],
+        learning_rate=0.0,
+        steps_per_execution=steps_per_execution,
+    )
+    history = fit(agent, buffer.batches(4), [collect], steps=8, epochs=2)
+    # Of zeros, looked at before there was anything, none is trained on.
+    assert history["td_error"] == [7.0, 7.0]
+    counter = keras.ops.convert_to_numpy(agent.gradient_steps)
+    assert (int(counter), collect.environment_steps) == (16, 42)
+    assert len(buffer) == 42
+
+
+def test_arguments():
+    buffer = filled()
+    with pytest.raises(ValueError, match=r"Received: batch_size=0\."):
+        buffer.batches(0)
+    with pytest.raises(ValueError, match=r"Received: prefetch=-1\."):
+        buffer.batches(4, prefetch=-1)
+    with pytest.raises(
+        ValueError,
+        match="`batch_size` must be at most the buffer's capacity, 50. Receive"
+        r"d: batch_size=51\.",
+    ):
+        buffer.batches(51)

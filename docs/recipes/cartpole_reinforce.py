@@ -14,8 +14,8 @@ CPU cores, half of it with KERAS_BACKEND=jax:
     --out DIR    where the results go (default runs/cartpole_reinforce)
     --tutorial   the tutorial's own settings instead of ours
 
-DIR then holds `learning_curve.png`, `history.csv`, `cartpole.keras`,
-`play.gif`, `results.json`, and TensorBoard's files in `logs/`.
+DIR then holds `learning_curve.png`, `history.csv`, `cartpole.keras` (the best
+model), `play.gif`, `results.json`, and TensorBoard's files in `logs/`.
 """
 
 import argparse
@@ -44,10 +44,11 @@ options = parser.parse_args()
 
 # Ours differ from the tutorial's where the field has learned since: a gradient
 # step sees four episodes instead of one and looks further ahead, the network
-# is wider, and a small bonus keeps the policy from settling too early.
+# is wider, and a small bonus keeps the policy from settling too early. Looking
+# further than 50 steps (a discount above 0.98) adds more noise than knowledge.
 settings = {
     "units": 64,
-    "discount": 0.99,
+    "discount": 0.98,
     "episodes_per_epoch": 4,
     "learning_rate": 1e-2,
     "entropy_weight": 0.01,
@@ -128,8 +129,15 @@ evaluation = rlk.callbacks.EvaluatePolicy(
     evaluation_environment,
     rlk.policies.Greedy(),
     episodes=20,
-    every_epochs=80 // num_envs,
+    every_epochs=40 // num_envs,
     seed=options.seed + 1000,
+)
+# REINFORCE may forget again what it knew: the best model is the one to keep.
+best = keras.callbacks.ModelCheckpoint(
+    out / "cartpole.keras",
+    monitor="evaluation_return",
+    mode="max",
+    save_best_only=True,
 )
 
 
@@ -155,6 +163,7 @@ model.fit(
         collect,
         Budget(),
         evaluation,
+        best,
         keras.callbacks.CSVLogger(out / "history.csv"),
         keras.callbacks.TensorBoard(out / "logs"),
     ],
@@ -164,8 +173,16 @@ model.fit(
 wall_minutes = (time.time() - start) / 60
 
 # ## What came of it
+#
+# The best model was chosen by its evaluations, so it is judged by new ones.
 
-scores = evaluation.evaluate(model)
+model = keras.models.load_model(out / "cartpole.keras")
+scores = rlk.callbacks.EvaluatePolicy(
+    evaluation_environment,
+    rlk.policies.Greedy(),
+    episodes=20,
+    seed=options.seed + 2000,
+).evaluate(model)
 results = {
     "seed": options.seed,
     "environment_steps": collect.environment_steps,
@@ -176,7 +193,6 @@ results = {
     "backend": keras.backend.backend(),
 }
 (out / "results.json").write_text(json.dumps(results, indent=2) + "\n")
-model.save(out / "cartpole.keras")
 rlk.plots.learning_curve(
     out / "history.csv",
     x="environment_steps",

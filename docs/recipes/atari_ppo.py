@@ -60,7 +60,7 @@ environment = rlk.environments.atari(
     options.game, num_envs=num_envs, seed=options.seed
 )
 evaluation_environment = environment.twin(num_envs=2, seed=options.seed + 1000)
-num_actions = environment.single_action_space.n
+num_actions = int(environment.single_action_space.n)
 
 # ## The network
 #

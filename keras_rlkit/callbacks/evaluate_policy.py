@@ -6,7 +6,11 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_rlkit.callbacks.players import register_player
+from keras_rlkit.callbacks.players import (
+    get_policy_state,
+    register_player,
+    set_policy_state,
+)
 from keras_rlkit.environments import as_vector
 from keras_rlkit.utils import (
     check_non_negative_integer,
@@ -27,13 +31,15 @@ class EvaluatePolicy(keras.callbacks.Callback):
             the environment steps of the evaluation.
         episodes: Positive integer, episodes to play each time.
         every_epochs: Positive integer, epochs from one evaluation to the next.
-            Defaults to 1.
+            The first epoch is evaluated as well, so that there is a score
+            from the beginning: Keras' callbacks that watch a value, such as
+            `ModelCheckpoint`, would keep a NaN for ever. Defaults to 1.
         seed: Non-negative integer to begin each evaluation with the same
             reset, or `None` to let the environment's randomness run on.
 
     Logs:
         `evaluation_return`, the mean true score; between evaluations the
-        last one, NaN before the first.
+        last one.
 
     Raises:
         ValueError: If an argument is out of its range.
@@ -71,7 +77,7 @@ class EvaluatePolicy(keras.callbacks.Callback):
         self.seed = (
             None if seed is None else check_non_negative_integer("seed", seed)
         )
-        self._last = np.nan
+        self._last: float | None = None
 
     def set_model(self, model: keras.Model) -> None:
         """Take the model that `fit` trains."""
@@ -80,10 +86,47 @@ class EvaluatePolicy(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         """Evaluate if it is time."""
-        if (epoch + 1) % self.every_epochs == 0:
+        if self._last is None or (epoch + 1) % self.every_epochs == 0:
             self._last = float(np.mean(self.evaluate(self.model)))
         if logs is not None:
             logs["evaluation_return"] = self._last
+
+    def settle(self, seed: int) -> None:
+        """Bring everything into a state that `get_state` can tell.
+
+        Args:
+            seed: Seed that the environment's randomness goes on from, where
+                it can't be copied and evaluations have no seed of their own.
+        """
+        if self.seed is None:
+            self.environment.settle(seed)
+
+    def get_state(self) -> dict[str, Any]:
+        """Return what `set_state` needs to continue exactly.
+
+        Call it right after `settle`.
+
+        Returns:
+            Nested dictionaries of numbers, strings and arrays.
+        """
+        seeded = self.seed is not None
+        return {
+            "environment": None if seeded else self.environment.get_state(),
+            "policy": get_policy_state(self.policy),
+            "last": self._last,
+        }
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Continue from a state that `get_state` returned.
+
+        Args:
+            state: Dictionary from `get_state` of a callback with the same
+                arguments.
+        """
+        if state["environment"] is not None:
+            self.environment.set_state(state["environment"])
+        set_policy_state(self.policy, state["policy"])
+        self._last = state["last"]
 
     def evaluate(self, model: keras.Model) -> np.ndarray:
         """Play the episodes now.

@@ -97,12 +97,32 @@ def test_logs_keep_the_last_result_between_evaluations():
         environment, Greedy(), episodes=1, every_epochs=2
     )
     history = fit(make_agent(), SameBatch(), [evaluation], steps=1, epochs=5)
-    # A finished episode is followed by a reset, and so is each evaluation:
-    # of the three lengths every second one is played.
+    # The first epoch, the second and the fourth. A finished episode is followed
+    # by a reset, and so is each evaluation: every second length is played.
     scores = history["evaluation_return"]
-    assert np.isnan(scores[0])
-    assert scores[1:] == [2.0, 2.0, 4.0, 4.0]
+    assert scores == [2.0, 4.0, 4.0, 3.0, 3.0]
     assert all(type(score) is float for score in scores)
+
+
+def test_the_best_model_can_be_kept(tmp_path):
+    environment = make_scripted(lengths=(2, 3, 4))
+    agent = make_agent(values=[0.5, 0.0])
+    path = tmp_path / "best.weights.h5"
+    best = keras.callbacks.ModelCheckpoint(
+        path,
+        monitor="evaluation_return",
+        mode="max",
+        save_best_only=True,
+        save_weights_only=True,
+    )
+    evaluation = EvaluatePolicy(
+        environment, Greedy(), episodes=1, every_epochs=2
+    )
+    fit(agent, SameBatch(), [evaluation, best], steps=1, epochs=1)
+    assert best.best == 2.0
+    path.unlink()
+    fit(agent, SameBatch(), [evaluation, best], steps=1, epochs=2)
+    assert best.best == 4.0 and path.exists()
 
 
 def test_the_seed_begins_each_evaluation_alike():

@@ -322,7 +322,7 @@ class EpisodeBuffer:
             ValueError: If an argument is out of its range, or the shape of
                 observations is not known.
         """
-        from keras_rlkit.replay.tf_epoch_dataset import make_epoch_dataset
+        from keras_rlkit.replay.tf_dataset import make_epoch_dataset
 
         return make_epoch_dataset(self, minibatches, passes, _padding(pad))
 

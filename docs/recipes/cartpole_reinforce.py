@@ -14,8 +14,8 @@ CPU cores, half of it with KERAS_BACKEND=jax:
     --out DIR    where the results go (default runs/cartpole_reinforce)
     --tutorial   the tutorial's own settings instead of ours
 
-DIR then holds `learning_curve.png`, `history.csv`, `cartpole.keras` (the best
-model), `play.gif`, `results.json`, and TensorBoard's files in `logs/`.
+DIR then holds `learning_curve.png`, `history.csv`, `cartpole.keras`,
+`play.gif`, `results.json`, and TensorBoard's files in `logs/`.
 """
 
 import argparse
@@ -132,13 +132,6 @@ evaluation = rlk.callbacks.EvaluatePolicy(
     every_epochs=40 // num_envs,
     seed=options.seed + 1000,
 )
-# REINFORCE may forget again what it knew: the best model is the one to keep.
-best = keras.callbacks.ModelCheckpoint(
-    out / "cartpole.keras",
-    monitor="evaluation_return",
-    mode="max",
-    save_best_only=True,
-)
 
 
 class Budget(keras.callbacks.Callback):
@@ -163,7 +156,6 @@ model.fit(
         collect,
         Budget(),
         evaluation,
-        best,
         keras.callbacks.CSVLogger(out / "history.csv"),
         keras.callbacks.TensorBoard(out / "logs"),
     ],
@@ -173,16 +165,8 @@ model.fit(
 wall_minutes = (time.time() - start) / 60
 
 # ## What came of it
-#
-# The best model was chosen by its evaluations, so it is judged by new ones.
 
-model = keras.models.load_model(out / "cartpole.keras")
-scores = rlk.callbacks.EvaluatePolicy(
-    evaluation_environment,
-    rlk.policies.Greedy(),
-    episodes=20,
-    seed=options.seed + 2000,
-).evaluate(model)
+scores = evaluation.evaluate(model)
 results = {
     "seed": options.seed,
     "environment_steps": collect.environment_steps,
@@ -193,6 +177,7 @@ results = {
     "backend": keras.backend.backend(),
 }
 (out / "results.json").write_text(json.dumps(results, indent=2) + "\n")
+model.save(out / "cartpole.keras")
 rlk.plots.learning_curve(
     out / "history.csv",
     x="environment_steps",

@@ -1,11 +1,11 @@
 """Measure A2C and PPO on CartPole-v1 beside Stable-Baselines3, in one run.
 
-    python tests/benchmarks/policy_gradients.py --peer PYTHON [--quick]
+    python tests/benchmarks/policy_gradients.py [--quick]
 
-PYTHON is the interpreter of an environment of its own in which
-stable-baselines3 is installed; without `--peer` only the kit is measured. Each
-side runs in a process of its own, in turn (A B A B ...), so that a machine
-whose speed drifts hits both; a ratio is the median over the pairs. Both learn:
+Stable-Baselines3 is installed into an environment of its own, in
+`runs/benchmarks/`, at the first run. Each side runs in a process of its own,
+in turn (A B A B ...), so that a machine whose speed drifts hits both; a ratio
+is the median over the pairs. Both learn:
 same networks (two of 64 and 64 tanh units), rollouts, minibatches and passes.
 Environments are gymnasium's `SyncVectorEnv` here and `DummyVecEnv` there; one
 more row has gymnasium's vectorised CartPole. The kit's backend is that of
@@ -17,8 +17,9 @@ import json
 import pathlib
 import statistics
 import subprocess
-import sys
 import time
+
+from peer_environments import python_of
 
 # name: environments, steps per rollout and environment, minibatch, passes.
 SETTINGS = {
@@ -140,7 +141,6 @@ def measure(interpreter: str, side: str, name: str, steps: int) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--peer")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--repeats", type=int)
     parser.add_argument("--out", type=pathlib.Path)
@@ -167,11 +167,9 @@ def main() -> None:
         rates = {"kit": [], "peer": [], "vectorised": []}
         for _ in range(repeats):
             for side, values in rates.items():
-                if side == "peer" and not options.peer:
-                    continue
-                interpreter = options.peer if side == "peer" else sys.executable
+                interpreter = python_of("sb3" if side == "peer" else None)
                 values.append(measure(interpreter, side, name, steps))
-        pairs = zip(rates["kit"], rates["peer"], strict=False)
+        pairs = zip(rates["kit"], rates["peer"], strict=True)
         ratios = [kit / peer for kit, peer in pairs]
         cells = [
             name,
@@ -185,8 +183,6 @@ def main() -> None:
 
 
 def _form(values: list[float], form: str) -> str:
-    if not values:
-        return "-"
     low, high = (format(function(values), form) for function in (min, max))
     return f"{format(statistics.median(values), form)} ({low} to {high})"
 

@@ -12,6 +12,7 @@ import keras_rlkit as rlk
 
 PACKAGES = [name for name in rlk.__all__ if name != "utils"]
 WITHOUT_EXAMPLE = {
+    "replay.save_minari": "in the example of `load_minari`",
     "callbacks.Collector": "a base class",
     "environments.AtariEnvironment": "made by `atari`",
     "environments.Step": "made by `VectorAdapter.step`",
@@ -58,6 +59,9 @@ def test_every_public_name_has_an_example_or_a_reason():
 def test_example_runs(code, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    if "minari" in code:
+        pytest.importorskip("minari")
+        monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path))
     exec(
         compile(code, "example", "exec"), {"keras": keras, "np": np, "rlk": rlk}
     )

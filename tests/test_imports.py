@@ -31,6 +31,8 @@ LEAVES = {
     "ale_py": ("environments/",),
     "matplotlib": ("plots/",),
     "imageio": ("callbacks/record_episode.py",),
+    "minari": ("replay/minari_datasets.py",),
+    "zstandard": ("replay/compressed_frames.py",),
     "jax": (),
     "torch": (),
 }
@@ -105,6 +107,7 @@ def test_imports_go_one_way_and_optional_packages_stay_in_their_leaves():
         ("callbacks/a.py", "def f():\n    from matplotlib import pyplot"),
         ("callbacks/a.py", "def f():\n    import imageio.v3 as iio"),
         ("replay/a.py", "def f():\n    __import__('torch')"),
+        ("replay/a.py", "def f():\n    import zstandard"),
         (
             "policies/a.py",
             "import importlib\n"
@@ -137,7 +140,7 @@ def test_importing_the_kit_imports_no_optional_package():
         "before = set(sys.modules)\n"
         "import keras_rlkit\n"
         "names = ['tensorflow', 'tensorflow_probability', 'gymnasium',"
-        " 'ale_py', 'matplotlib', 'imageio']\n"
+        " 'ale_py', 'matplotlib', 'imageio', 'zstandard']\n"
         "print([n for n in names if n in set(sys.modules) - before])"
     )
     process = subprocess.run(

@@ -10,6 +10,7 @@ cores. Start here to see how the parts fit together:
     --steps N    environment steps to play (default 50,000)
     --seed N     seed of everything (default 0)
     --out DIR    where the results go (default runs/cartpole_dqn)
+    --prioritized   draw transitions by their TD errors instead of uniformly
 
 DIR then holds `learning_curve.png`, `history.csv`, `cartpole.keras`,
 `play.gif` and `results.json`.
@@ -34,6 +35,7 @@ parser.add_argument("--quick", action="store_true")
 parser.add_argument("--steps", type=int)
 parser.add_argument("--seed", type=int, default=0)
 parser.add_argument("--out", type=pathlib.Path, default="runs/cartpole_dqn")
+parser.add_argument("--prioritized", action="store_true")
 options = parser.parse_args()
 
 steps = options.steps or (10_000 if options.quick else 50_000)
@@ -81,10 +83,22 @@ agent.compile(
 #
 # For each gradient step `CollectSteps` plays one step of the environment. A
 # pole that falls is terminal; the limit of 500 steps is not, and the buffer
-# keeps the difference.
+# keeps the difference. Transitions are bootstrapped over three steps, and drawn
+# uniformly or, on request, by how much there is to learn from them.
 
+sampler = rlk.replay.Uniform()
+if options.prioritized:
+    beta = keras.optimizers.schedules.PolynomialDecay(
+        0.4, epochs * updates, 1.0
+    )
+    sampler = rlk.replay.Prioritized(beta=beta)
 replay = rlk.replay.ReplayBuffer.for_environment(
-    environment, capacity=50_000, n_step=3, discount=0.98, seed=options.seed
+    environment,
+    capacity=50_000,
+    n_step=3,
+    discount=0.98,
+    sampler=sampler,
+    seed=options.seed,
 )
 on_tensorflow = keras.backend.backend() == "tensorflow"
 batches = (replay.dataset if on_tensorflow else replay.batches)(batch_size=128)

@@ -14,6 +14,7 @@ cured. About half an hour on two CPU cores:
     --out DIR    where the results go (default runs/space_invaders)
     --tutorial   the tutorial's own settings instead of ours
     --game NAME  another game, as `breakout` or `ms_pacman`
+    --prioritized   draw transitions by their TD errors instead of uniformly
 
 DIR then holds `learning_curve.png`, `history.csv`, `space_invaders.keras`,
 `play.gif`, `results.json`, and TensorBoard's files in `logs/`.
@@ -40,6 +41,7 @@ parser.add_argument("--seed", type=int, default=0)
 parser.add_argument("--out", type=pathlib.Path, default="runs/space_invaders")
 parser.add_argument("--tutorial", action="store_true")
 parser.add_argument("--game", default="space_invaders")
+parser.add_argument("--prioritized", action="store_true")
 options = parser.parse_args()
 
 # Ours differ from the tutorial's where the field has learned since: frames are
@@ -144,14 +146,22 @@ agent.compile(
 # ## The memory
 #
 # Every frame once, one byte a pixel, allocated now: if it does not fit, you
-# know it before the first step.
+# know it before the first step. Transitions are drawn uniformly or, on request,
+# by how much there is to learn from them (Schaul et al. 2016).
 
+sampler = rlk.replay.Uniform()
+if options.prioritized:
+    beta = keras.optimizers.schedules.PolynomialDecay(
+        0.4, epochs * updates, 1.0
+    )
+    sampler = rlk.replay.Prioritized(beta=beta)
 replay = rlk.replay.ReplayBuffer.for_environment(
     environment,
     capacity=settings["capacity"],
     frame_stack=settings["frame_stack"],
     n_step=settings["n_step"],
     discount=0.99,
+    sampler=sampler,
     seed=options.seed,
 )
 print(f"Replay memory: {replay.nbytes / 2**30:.2f} GiB.")

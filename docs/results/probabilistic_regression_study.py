@@ -4,21 +4,25 @@
         docs/results/probabilistic_regression_study.py
 
     --steps N    gradient steps for each model, each on all points (default
-                 2,000)
+                 4,000)
     --seeds N    number of seeds (default 10)
-    --out DIR    where the tables go (default docs/results)
+    --out DIR    where the results go (default
+                 docs/results/probabilistic_regression)
 
-DIR then holds `probabilistic_regression_line.csv` (first example: slope and
-intercept) and `probabilistic_regression_spread.csv` (second example: negative
-log likelihood and coverage), one row for each seed.
+DIR then holds `line.csv` (first example: slope and intercept) and `spread.csv`
+(second example: negative log likelihood and coverage), a row for each model,
+and `study.png`.
 """
 
 import argparse
 import csv
 import pathlib
+import time
 
 import keras
+import matplotlib.figure
 import numpy as np
+import tensorflow as tf
 from scipy import optimize, stats
 
 import keras_rlkit as rlk
@@ -26,11 +30,16 @@ import keras_rlkit as rlk
 parser = argparse.ArgumentParser(
     description=__doc__, formatter_class=argparse.RawTextHelpFormatter
 )
-parser.add_argument("--steps", type=int, default=2_000)
+parser.add_argument("--steps", type=int, default=4_000)
 parser.add_argument("--seeds", type=int, default=10)
-parser.add_argument("--out", type=pathlib.Path, default="docs/results")
+parser.add_argument(
+    "--out",
+    type=pathlib.Path,
+    default=pathlib.Path(__file__).parent / "probabilistic_regression",
+)
 options = parser.parse_args()
 options.out.mkdir(parents=True, exist_ok=True)
+start = time.time()
 
 
 def draw(generator, n, spread):
@@ -55,12 +64,10 @@ def fit(head, x, y):
         steps_per_execution=50,
     )
     # One epoch of many gradient steps, each on all points.
-    import tensorflow as tf
-
-    batches = tf.data.Dataset.from_tensors(
+    everything = tf.data.Dataset.from_tensors(
         (x.astype("float32"), y.astype("float32"))
-    ).repeat(options.steps)
-    model.fit(batches.cache(), epochs=1, verbose=0)
+    )
+    model.fit(everything.repeat(options.steps), shuffle=False, verbose=0)
     return model
 
 
@@ -81,42 +88,47 @@ def best_likelihood(x, y):
     return min(result.fun for result in results)
 
 
+def percent(value, reference):
+    return 100 * abs(value / reference - 1)
+
+
 def write(name, rows):
     with open(options.out / name, "w", newline="") as file:
-        writer = csv.DictWriter(file, rows[0].keys())
+        writer = csv.DictWriter(file, rows[0].keys(), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-    print(name)
-    print("| " + " | ".join(rows[0]) + " |")
-    print("|" + "---|" * len(rows[0]))
-    for row in rows:
-        cells = (f"{value:.6g}" for value in row.values())
-        print("| " + " | ".join(cells) + " |", flush=True)
 
 
-line_rows, spread_rows = [], []
+# ## First example: the line, with the spread known or learned along with it
+
+lines, spreads, drawn = [], [], {100: [], 10_000: []}
 for seed in range(options.seeds):
-    keras.utils.set_random_seed(seed)
     generator = np.random.default_rng(seed)
     x, y = draw(generator, 100, constant_spread)
-    model = fit(rlk.layers.NormalHead(scale="constant"), x, y)
-    slope, intercept = (
-        weight.item() for weight in model.layers[0].projection.get_weights()
-    )
     exact_slope, exact_intercept = np.polyfit(x[:, 0], y[:, 0], 1)
-    line_rows.append(
-        {
-            "seed": seed,
-            "slope": slope,
-            "least_squares_slope": exact_slope,
-            "slope_error_percent": 100 * abs(slope / exact_slope - 1),
-            "intercept": intercept,
-            "least_squares_intercept": exact_intercept,
-            "intercept_error_percent": 100
-            * abs(intercept / exact_intercept - 1),
-        }
-    )
-    for n in (100, 10_000):
+    for scale in (1.0, "constant"):
+        keras.utils.set_random_seed(seed)
+        model = fit(rlk.layers.NormalHead(scale=scale), x, y)
+        slope, intercept = (
+            weight.item() for weight in model.layers[0].projection.get_weights()
+        )
+        lines.append(
+            {
+                "seed": seed,
+                "scale": scale,
+                "slope": slope,
+                "least_squares_slope": exact_slope,
+                "slope_error_percent": percent(slope, exact_slope),
+                "intercept": intercept,
+                "least_squares_intercept": exact_intercept,
+                "intercept_error_percent": percent(intercept, exact_intercept),
+            }
+        )
+
+    # ## Second example: a spread that grows
+
+    for n in drawn:
+        keras.utils.set_random_seed(seed)
         x, y = draw(generator, n, growing_spread)
         model = fit(rlk.layers.NormalHead(), x, y)
         loss = float(rlk.losses.NegativeLogLikelihood()(y, model(x)))
@@ -124,7 +136,8 @@ for seed in range(options.seeds):
         fresh_x, fresh_y = draw(generator, 20_000, growing_spread)
         fresh = model(fresh_x)
         inside = np.abs(fresh_y - fresh.mean()) <= 2 * fresh.stddev()
-        spread_rows.append(
+        drawn[n].append(fresh.stddev().numpy()[::100, 0])
+        spreads.append(
             {
                 "seed": seed,
                 "n": n,
@@ -134,5 +147,50 @@ for seed in range(options.seeds):
                 "two_sd_coverage_percent": 100 * np.mean(inside),
             }
         )
-write("probabilistic_regression_line.csv", line_rows)
-write("probabilistic_regression_spread.csv", spread_rows)
+    print(f"seed {seed} after {time.time() - start:.0f} s", flush=True)
+write("line.csv", lines)
+write("spread.csv", spreads)
+
+# ## Summary and picture
+
+for name in ("slope", "intercept"):
+    worst = max(row[f"{name}_error_percent"] for row in lines)
+    print(f"largest error of the {name}: {worst:.3g} %")
+figure = matplotlib.figure.Figure(figsize=(10, 4), layout="constrained")
+left, right = figure.subplots(1, 2)
+grid = fresh_x[::100, 0]
+for (n, curves), color in zip(drawn.items(), ("0.6", "tab:blue")):
+    rows = [row for row in spreads if row["n"] == n]
+    excess = [row["excess_percent"] for row in rows]
+    coverage = [row["two_sd_coverage_percent"] for row in rows]
+    print(
+        f"n = {n:,}: likelihood {min(excess):.2g} to {max(excess):.2g} % above "
+        f"the optimum; 2 sd hold {min(coverage):.1f} to {max(coverage):.1f} %, "
+        f"mean {np.mean(coverage):.1f} %"
+    )
+    lines_of_n = left.plot(grid, np.transpose(curves), color=color, lw=1)
+    lines_of_n[0].set_label(f"fitted to {n:,} points")
+    right.plot(
+        [row["seed"] for row in rows],
+        coverage,
+        "o",
+        color=color,
+        label=f"fitted to {n:,} points",
+    )
+left.plot(grid, growing_spread(grid), "k--", label="truth")
+left.set(
+    title=f"predicted spread, {options.seeds} seeds",
+    xlabel="x",
+    ylabel="standard deviation",
+    ylim=(0, None),
+)
+right.axhspan(93, 97, color="tab:green", alpha=0.15, label="95 +- 2 %")
+right.axhline(100 * (2 * stats.norm.cdf(2) - 1), color="k", ls="--")
+right.set(
+    title="fresh targets within two standard deviations",
+    xlabel="seed",
+    ylabel="%",
+)
+for axes in (left, right):
+    axes.legend(frameon=False)
+figure.savefig(options.out / "study.png", dpi=120)

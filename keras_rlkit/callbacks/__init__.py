@@ -6,6 +6,7 @@ from keras_rlkit.callbacks.collect_steps import CollectSteps
 from keras_rlkit.callbacks.collector import Collector
 from keras_rlkit.callbacks.evaluate_policy import EvaluatePolicy
 from keras_rlkit.callbacks.record_episode import RecordEpisode
+from keras_rlkit.callbacks.resume_training import ResumeTraining
 
 __all__ = [
     "CollectEpisodes",
@@ -14,4 +15,5 @@ __all__ = [
     "Collector",
     "EvaluatePolicy",
     "RecordEpisode",
+    "ResumeTraining",
 ]

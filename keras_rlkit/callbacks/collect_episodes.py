@@ -94,6 +94,25 @@ class CollectEpisodes(OnPolicyCollector):
         )
         self._at_first_observation = np.ones(self.environment.num_envs, bool)
 
+    def settle(self, seed: int) -> bool:
+        """As `Collector.settle`."""
+        begun = super().settle(seed)
+        if begun:
+            self._at_first_observation[:] = True
+        return begun
+
+    def get_state(self) -> dict[str, Any]:
+        """Return what `set_state` needs; see `Collector.get_state`."""
+        return {
+            **super().get_state(),
+            "at_first_observation": self._at_first_observation,
+        }
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Continue from a state; see `Collector.set_state`."""
+        super().set_state(state)
+        self._at_first_observation = np.array(state["at_first_observation"])
+
     def _collect(self) -> None:
         count = self.environment.num_envs
         if not self._at_first_observation.all():

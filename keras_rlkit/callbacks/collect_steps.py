@@ -26,6 +26,9 @@ class CollectSteps(Collector):
     The policy is given the number of environment steps since the warm-up, so
     that a schedule of it begins where the random actions end.
 
+    If the buffer samples by priorities, it is also told the TD error of every
+    transition that the model was trained on, before anything new is played.
+
     Args:
         environment: Any gymnasium environment or vector environment with
             discrete actions.
@@ -112,6 +115,10 @@ class CollectSteps(Collector):
     def on_train_begin(self, logs: dict | None = None) -> None:
         """Fill the buffer, once."""
         self._check_model()
+        if self.buffer.has_priorities:
+            self.model.keep_td_errors(
+                self.buffer.largest_batch * self.model.steps_per_execution
+            )
         self._start()
         while (
             self.environment_steps < self.warmup_steps or not self.buffer.ready
@@ -125,6 +132,8 @@ class CollectSteps(Collector):
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         """Play what the gradient steps since the last call are worth."""
+        if self.buffer.has_priorities:
+            self.buffer.update_priorities(*self.model.take_td_errors())
         gradient_steps = batch - self._last_batch
         self._last_batch = batch
         self._owed += gradient_steps * self.steps_per_update
@@ -134,6 +143,27 @@ class CollectSteps(Collector):
             action = self.policy(self.model, self._observation, step)
             self._owed -= self._collect(action)
         self._write_logs(logs)
+
+    def settle(self, seed: int) -> bool:
+        """As `Collector.settle`, and the buffer cuts its trajectories."""
+        begun = super().settle(seed)
+        if begun:
+            self.buffer.end_trajectories()
+        return begun
+
+    def get_state(self) -> dict[str, Any]:
+        """Return what `set_state` needs; see `Collector.get_state`."""
+        return {
+            **super().get_state(),
+            "steps_of_warmup": self._steps_of_warmup,
+            "owed": self._owed,
+        }
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Continue from a state; see `Collector.set_state`."""
+        super().set_state(state)
+        self._steps_of_warmup = state["steps_of_warmup"]
+        self._owed = state["owed"]
 
     def _collect(self, action: np.ndarray) -> int:
         """Play one step and store it; return how many environments played."""
@@ -190,4 +220,12 @@ class CollectSteps(Collector):
                 "The model must have one output for each action of the "
                 f"environment, {expected}. Received: a model with output "
                 f"shape {shape}."
+            )
+        if self.buffer.has_priorities and not hasattr(
+            self.model, "keep_td_errors"
+        ):
+            raise ValueError(
+                "The model must give its TD errors back for a buffer with "
+                "priorities, as `DoubleDQN` does through `keep_td_errors` and "
+                f"`take_td_errors`. Received: {type(self.model).__name__}."
             )

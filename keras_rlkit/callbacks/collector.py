@@ -8,7 +8,11 @@ import keras
 import numpy as np
 
 from keras_rlkit.callbacks.episode_statistics import EpisodeStatistics
-from keras_rlkit.callbacks.players import register_player
+from keras_rlkit.callbacks.players import (
+    get_policy_state,
+    register_player,
+    set_policy_state,
+)
 from keras_rlkit.environments import Step, as_vector
 from keras_rlkit.utils import make_generator
 
@@ -60,6 +64,74 @@ class Collector(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         """Put the scores where `History`, `CSVLogger` and others read."""
         self._write_logs(logs)
+
+    def settle(self, seed: int) -> bool:
+        """Bring everything into a state that `get_state` can tell.
+
+        Where the environment's state can't be copied, new episodes begin, and
+        those under way have no score.
+
+        Args:
+            seed: Seed of the new episodes.
+
+        Returns:
+            Whether new episodes have begun.
+        """
+        if self._observation is None:
+            return False
+        observation = self.environment.settle(seed)
+        if observation is None:
+            return False
+        self._take_scores()
+        self._observation = observation
+        self._statistics = EpisodeStatistics(self.environment.num_envs)
+        return True
+
+    def get_state(self) -> dict[str, Any]:
+        """Return what `set_state` needs to continue exactly.
+
+        Call it right after `settle`. Policies that have a `get_state` of their
+        own are part of it; the buffer is not.
+
+        Returns:
+            Nested dictionaries of numbers, strings and arrays.
+        """
+        begun = self._observation is not None
+        return {
+            "environment": self.environment.get_state() if begun else None,
+            "observation": self._observation,
+            "policy": get_policy_state(self.policy),
+            "environment_steps": self.environment_steps,
+            "random": self._random.bit_generator.state,
+            "statistics": self._statistics.get_state(),
+            "returns": self._returns,
+            "lengths": self._lengths,
+            "begin_means": self._begin_means,
+        }
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Continue from a state that `get_state` returned.
+
+        Args:
+            state: Dictionary from `get_state` of a callback with the same
+                arguments.
+
+        Raises:
+            ValueError: If the state is of another kind of environment.
+        """
+        self._observation = state["observation"]
+        if self._observation is not None:
+            self._observation = np.array(self._observation)
+            observation = self.environment.set_state(state["environment"])
+            if observation is not None:
+                self._observation = observation
+        set_policy_state(self.policy, state["policy"])
+        self.environment_steps = state["environment_steps"]
+        self._random.bit_generator.state = state["random"]
+        self._statistics.set_state(state["statistics"])
+        self._returns = list(state["returns"])
+        self._lengths = list(state["lengths"])
+        self._begin_means = state["begin_means"]
 
     def _start(self) -> None:
         """Reset the environment, unless an episode is under way."""

@@ -1,5 +1,7 @@
 """True scores of episodes, whatever learning makes of the rewards."""
 
+from typing import Any
+
 import numpy as np
 
 
@@ -51,3 +53,19 @@ class EpisodeStatistics:
         taken = self._returns, self._lengths
         self._returns, self._lengths = [], []
         return taken
+
+    def get_state(self) -> dict[str, Any]:
+        """Return what `set_state` needs to continue exactly."""
+        return {
+            "return": self._return.copy(),
+            "length": self._length.copy(),
+            "returns": list(self._returns),
+            "lengths": list(self._lengths),
+        }
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Continue from a state that `get_state` returned."""
+        self._return = np.array(state["return"])
+        self._length = np.array(state["length"])
+        self._returns = list(state["returns"])
+        self._lengths = list(state["lengths"])

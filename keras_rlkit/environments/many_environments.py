@@ -90,6 +90,13 @@ class ManyEnvironments(VectorAdapter):
             self.lives[ended] = -1 if lives is None else lives[ended]
         return _replace_rows(observation, ended, first)
 
+    def _own_state(self) -> dict[str, Any]:
+        return {**super()._own_state(), "ended": self._ended}
+
+    def _restore_own_state(self, state: dict[str, Any]) -> None:
+        super()._restore_own_state(state)
+        self._ended = np.array(state["ended"])
+
     def _batch(self, observation: Any) -> np.ndarray:
         return self._cast(observation, copy=self._reuses_arrays)
 

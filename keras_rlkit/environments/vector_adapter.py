@@ -4,6 +4,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from keras_rlkit.environments.attributes import (
+    CannotCopyError,
+    copy_attributes,
+    restore_attributes,
+)
 from keras_rlkit.environments.discrete_actions import check_discrete_actions
 from keras_rlkit.utils import check_non_negative_integer
 
@@ -84,6 +89,9 @@ class VectorAdapter:
         self.observation_space = observation_space
         self.action_space = action_space
         self.lives = None
+        # Whether the state can be copied, and else the seed that it follows.
+        self._copyable = True
+        self._settled: int | None = None
         self._check_space("observation", observation_space)
         self._check_space("action", action_space)
         self.observation_shape = tuple(observation_space.shape)
@@ -144,6 +152,65 @@ class VectorAdapter:
             ValueError: If the actions don't fit the action space.
         """
         raise NotImplementedError
+
+    def settle(self, seed: int) -> np.ndarray | None:
+        """Bring the environments into a state that `get_state` can tell.
+
+        Environments whose whole state is numbers and arrays, as gymnasium's
+        classic control and toy text, single or in a `SyncVectorEnv`, are left
+        as they are. Others (emulators, physics engines, other processes)
+        begin new episodes, now and at each later call.
+
+        Args:
+            seed: Seed of the new episodes.
+
+        Returns:
+            Their first observations, or `None` if there are no new episodes.
+        """
+        try:
+            if self._copyable:
+                copy_attributes(self.environment)
+                return None
+        except CannotCopyError:
+            self._copyable = False
+        self._settled = seed
+        return self.reset(seed)
+
+    def get_state(self) -> dict[str, Any]:
+        """Return what `set_state` needs to continue exactly.
+
+        Call it right after `settle`.
+
+        Returns:
+            Nested dictionaries of numbers, strings and arrays.
+        """
+        if not self._copyable:
+            return {"seed": self._settled}
+        return {
+            "environment": copy_attributes(self.environment),
+            "adapter": self._own_state(),
+        }
+
+    def set_state(self, state: dict[str, Any]) -> np.ndarray | None:
+        """Continue from a state that `get_state` returned.
+
+        Args:
+            state: Dictionary from `get_state` of an environment that was made
+                in the same way.
+
+        Returns:
+            First observations where new episodes had begun, else `None`.
+
+        Raises:
+            ValueError: If the state is of another kind of environment.
+        """
+        if "seed" in state:
+            self._copyable = False
+            self._settled = state["seed"]
+            return self.reset(self._settled)
+        restore_attributes(self.environment, state["environment"])
+        self._restore_own_state(state["adapter"])
+        return None
 
     def render(self) -> np.ndarray:
         """Return what environment 0 looks like now.
@@ -220,6 +287,13 @@ class VectorAdapter:
         return np.asarray(observation).astype(
             self.observation_dtype, casting="same_kind", copy=copy
         )
+
+    def _own_state(self) -> dict[str, Any]:
+        return {"lives": self.lives}
+
+    def _restore_own_state(self, state: dict[str, Any]) -> None:
+        lives = state["lives"]
+        self.lives = None if lives is None else np.array(lives)
 
     def _batch(self, observation: Any) -> np.ndarray:
         raise NotImplementedError

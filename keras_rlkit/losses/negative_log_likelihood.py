@@ -142,7 +142,8 @@ class NegativeLogLikelihood(keras.losses.Loss):
             divisor = ops.sum(mask)
         else:
             divisor = ops.size(values)
-        return ops.divide_no_nan(total, ops.cast(divisor, self.dtype))
+        mean = ops.divide_no_nan(total, ops.cast(divisor, self.dtype))
+        return _part_of_replica(mean)
 
 
 def _check_is_distribution(y_pred):
@@ -173,6 +174,19 @@ def _mask_and_weight(y_true, y_pred, sample_weight):
     if sample_weight is None:
         return mask, mask
     return mask, mask * ops.cast(sample_weight, "float32")
+
+
+def _part_of_replica(mean):
+    """Return what this replica adds to the mean over all replicas.
+
+    Under a `tf.distribute` strategy Keras adds up the losses of the replicas.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return mean
+    import tensorflow as tf
+
+    num_replicas = tf.distribute.get_strategy().num_replicas_in_sync
+    return mean / num_replicas if num_replicas > 1 else mean
 
 
 def _checked(y_true, allowed, y_pred):

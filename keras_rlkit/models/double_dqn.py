@@ -3,8 +3,10 @@
 from typing import Any
 
 import keras
+import numpy as np
 
 from keras_rlkit.models.target_network import copy_network
+from keras_rlkit.models.td_error_record import TDErrorRecord
 from keras_rlkit.ops import (
     double_q_learning_target,
     periodic_update,
@@ -56,7 +58,8 @@ class DoubleDQN(keras.Model):
         `(observation, {"action", "reward", "discount", "next_observation"})`
         with or without `sample_weight`: `action` integers [B]; `reward`
         floats [B]; `discount` floats [B], gamma (to the power of n with
-        n-step rewards) or 0 where the episode terminated.
+        n-step rewards) or 0 where the episode terminated. Batches drawn by
+        priorities also have `index`, integers [B]: which transitions they are.
 
     Output shape:
         Q values [B, num_actions].
@@ -132,6 +135,7 @@ class DoubleDQN(keras.Model):
         )
         self._td_error = keras.metrics.Mean(name="td_error")
         self._q_value = keras.metrics.Mean(name="q_value")
+        self._td_error_record = TDErrorRecord()
         self.built = True
 
     @property
@@ -179,6 +183,8 @@ class DoubleDQN(keras.Model):
             sample_weight = sample_weight["action"]
         target = self.compute_target(y)
         q_selected = select_action_values(y_pred, y["action"])
+        if training and "index" in y:
+            self._td_error_record.update_state(y["index"], target - q_selected)
         # A last axis of size 1 makes losses reduce per sample.
         target = keras.ops.expand_dims(target, -1)
         q_selected = keras.ops.expand_dims(q_selected, -1)
@@ -214,8 +220,43 @@ class DoubleDQN(keras.Model):
         """Return the metrics, which `compute_loss` has brought up to date."""
         if not all(getattr(m, "built", True) for m in self.metrics):
             # Keras builds compiled metrics on JAX through this method.
-            self.compute_loss(x, y, y_pred, sample_weight)
+            self.compute_loss(x, y, y_pred, sample_weight, training=False)
         return self.get_metrics_result()
+
+    def keep_td_errors(self, count: int) -> None:
+        """Remember the TD errors of what the model is trained on.
+
+        For `take_td_errors`. `CollectSteps` calls both where its buffer has
+        priorities; your own code need not. What is remembered belongs to no
+        weights, no logs and no files.
+
+        Args:
+            count: Positive integer, how many transitions to remember: those
+                of one execution, `batch_size * steps_per_execution`.
+        """
+        count = check_positive_integer("count", count)
+        if self._td_error_record.size == count:
+            self._td_error_record.clear()
+            return
+        self._td_error_record.resize(count)
+        if self.compiled:
+            # One that was traced before would not write into it.
+            self.make_train_function(force=True)
+
+    def take_td_errors(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the TD errors since the last call, and forget them.
+
+        Returns:
+            A tuple `(index, td_error)` in the order of training, with one entry
+            for each transition of each batch: `index` of the batch modulo
+            2**31, int64 [M], and target - Q(s, a) at the moment of the
+            gradient step, not weighted, float32 [M]. Empty before
+            `keep_td_errors`.
+
+        Raises:
+            ValueError: If more TD errors came than are remembered.
+        """
+        return self._td_error_record.take()
 
     def train_step(self, *arguments: Any) -> Any:
         """Take one gradient step and move the target network.

@@ -6,6 +6,7 @@ import numpy as np
 from keras_rlkit.plots.axes import check_axes
 
 _NUM_SAMPLES = 1000
+_ALPHA = 0.2
 
 
 def prediction_band(
@@ -71,7 +72,7 @@ def prediction_band(
             lower[order],
             upper[order],
             color="tab:blue",
-            alpha=0.2,
+            alpha=_ALPHA,
             linewidth=0,
             label=f"{levels[index]:.0%} band",
         )
@@ -81,7 +82,11 @@ def prediction_band(
     if truth is not None:
         axes.plot(x[order], np.ravel(truth)[order], "k--", label="truth")
     axes.plot(x[order], mean[order], color="tab:blue", label="predicted mean")
-    axes.legend(frameon=False)
+    legend = axes.legend(frameon=False)
+    # Bands lie on top of each other: show the color that comes of it.
+    patches = legend.get_patches()
+    for number, patch in enumerate(patches[len(patches) - len(levels) :]):
+        patch.set_alpha(1 - (1 - _ALPHA) ** (number + 1))
     return axes
 
 

@@ -108,9 +108,13 @@ class EpsilonGreedy:
         """Return what `set_state` needs to continue exactly.
 
         Returns:
-            Dictionary that JSON can hold: the state of the generator.
+            Dictionary that JSON can hold: the state of the generator, and the
+            step last acted on.
         """
-        return {"generator": self._generator.bit_generator.state}
+        return {
+            "generator": self._generator.bit_generator.state,
+            "step": self._step,
+        }
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Continue from a state that `get_state` returned.
@@ -119,6 +123,8 @@ class EpsilonGreedy:
             state: Dictionary from `get_state`.
         """
         self._generator.bit_generator.state = state["generator"]
+        if state["step"] is not None:
+            self._epsilon_at(state["step"])
 
     def _epsilon_at(self, step):
         if step != self._step:

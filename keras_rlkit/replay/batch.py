@@ -1,4 +1,4 @@
-"""What is drawn from a buffer, and its form as a batch for `fit`."""
+"""What is drawn from a buffer, and the forms of observations and batches."""
 
 from typing import Any, NamedTuple
 
@@ -50,6 +50,74 @@ def to_batch(draw: Draw, frame_stack: int | None, copy: bool) -> Batch:
     if draw.weight is None:
         return observation, rest
     return observation, {**rest, "index": draw.index}, draw.weight
+
+
+def blank_batch(
+    batch_size: int,
+    frame_shape: tuple[int, ...],
+    frame_dtype: np.dtype,
+    frame_stack: int | None,
+    weighs: bool,
+) -> Batch:
+    """Return zeros in the form of a batch, with weights of 1.
+
+    Args:
+        batch_size: Transitions B of the batch.
+        frame_shape: Shape of one frame.
+        frame_dtype: NumPy dtype of one frame.
+        frame_stack: Length k of the observations' stacks, or `None`.
+        weighs: Whether the batch has indices and weights.
+
+    Returns:
+        As `to_batch`.
+    """
+    zeros = np.zeros(batch_size, np.float32)
+    draw = Draw(
+        np.zeros(
+            (2 * (frame_stack or 1), batch_size, *frame_shape), frame_dtype
+        ),
+        np.zeros(batch_size, np.int32),
+        zeros,
+        zeros,
+        np.zeros(batch_size, np.int64),
+        zeros + 1 if weighs else None,
+    )
+    return to_batch(draw, frame_stack, copy=True)
+
+
+def frames_of(
+    observation_shape: tuple[int, ...], frame_stack: int | None
+) -> tuple[int, tuple[int, ...]]:
+    """Return of how many frames an observation consists, and their shape.
+
+    Args:
+        observation_shape: Shape of one environment's observation.
+        frame_stack: Length k of the stack on its last axis, or `None`.
+
+    Returns:
+        A tuple `(stack, frame_shape)`; `stack` is 1 without a stack.
+
+    Raises:
+        ValueError: If the last axis isn't k long.
+    """
+    if frame_stack is None:
+        return 1, observation_shape
+    if observation_shape[-1:] != (frame_stack,):
+        raise ValueError(
+            "`frame_stack` must be the size of the observation's last "
+            f"axis. Received: frame_stack={frame_stack} with "
+            f"observation_shape={observation_shape}."
+        )
+    return frame_stack, observation_shape[:-1]
+
+
+def frames_first(
+    observation: np.ndarray, frame_stack: int | None
+) -> np.ndarray:
+    """Return observations [N, ...] with the k frames on axis 1, as a view."""
+    if frame_stack is None:
+        return observation[:, None]
+    return np.moveaxis(observation, -1, 1)
 
 
 def _frames_last(frames: np.ndarray, copy: bool) -> np.ndarray:

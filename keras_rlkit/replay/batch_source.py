@@ -39,6 +39,7 @@ class BatchSource:
         self._ahead: collections.deque = collections.deque()
         self._looks = looks
         self._looked_at = 0
+        self._forgotten = 0
 
     def take(self, index: int) -> Batch:
         """Return one batch.
@@ -54,9 +55,12 @@ class BatchSource:
         """
         if self._is_a_look(index):
             return self.blank
-        if index == 0:
-            # Drawn for an iterator that is gone, maybe from too little.
+        forgotten = self._buffer.draws_forgotten
+        if index == 0 or self._forgotten != forgotten:
+            # Drawn for an iterator that is gone, maybe from too little, or
+            # told to forget.
             self._ahead.clear()
+            self._forgotten = forgotten
         if not self._prefetch:
             return self._buffer.draw(self._batch_size)
         batch = self._ahead.popleft().result() if self._ahead else None

@@ -389,6 +389,28 @@ class EpisodeBuffer:
         """Let the next `add` begin a new epoch: this one is trained on."""
         self._used = True
 
+    def settle(self) -> None:
+        """Do nothing: all of the state between two epochs is the generator."""
+
+    def get_state(self) -> dict[str, Any]:
+        """Return what `set_state` needs to continue with the next epoch.
+
+        An epoch's data are not part of it: the next one has its own.
+
+        Returns:
+            Dictionary that JSON can hold.
+        """
+        return {"generator": self._generator.bit_generator.state}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Continue from a state that `get_state` returned.
+
+        Args:
+            state: Dictionary from `get_state`.
+        """
+        self.clear()
+        self._generator.bit_generator.state = state["generator"]
+
     def _start(self) -> None:
         self._steps: list[Step] = []
         self._samples: Samples | None = None

@@ -1,5 +1,8 @@
 """Refuses a buffer that the machine can't hold, before it is allocated."""
 
+import errno
+import shutil
+
 import psutil
 
 
@@ -13,17 +16,48 @@ def check_memory(required: int, capacity: int) -> None:
     Raises:
         MemoryError: If `required` is more than the memory available.
     """
-    available = psutil.virtual_memory().available
+    available = available_memory()
     if required <= available:
         return
     fitting = int(capacity * 0.9 * available / required)
     raise MemoryError(
         "`capacity` needs more memory than this machine has available: "
-        f"{_gibibytes(required)} against {_gibibytes(available)}. "
+        f"{gibibytes(required)} against {gibibytes(available)}. "
         f"Received: capacity={capacity}. Use `capacity={fitting}` or less, "
-        "smaller images, or a smaller dtype such as uint8."
+        "smaller images, or a smaller dtype such as uint8. "
+        '`storage="compressed"` and `storage="disk"` need less memory.'
     )
 
 
-def _gibibytes(size: int) -> str:
+def check_disk(required: int, capacity: int, folder: str) -> None:
+    """Raise if a buffer needs more of a disk than is free.
+
+    Args:
+        required: Bytes that the buffer's file will take.
+        capacity: Transitions that the caller asked for.
+        folder: Folder of the file.
+
+    Raises:
+        OSError: If `required` is more than the disk has free.
+    """
+    free = shutil.disk_usage(folder).free
+    if required <= free:
+        return
+    fitting = int(capacity * 0.9 * free / required)
+    raise OSError(
+        errno.ENOSPC,
+        f"`capacity` needs more room than the disk of {folder!r} has free: "
+        f"{gibibytes(required)} against {gibibytes(free)}. "
+        f"Received: capacity={capacity}. Use `capacity={fitting}` or less, or "
+        "`storage=keras_rlkit.replay.Disk(folder)` on another disk.",
+    )
+
+
+def available_memory() -> int:
+    """Return the bytes of memory that the machine can give."""
+    return psutil.virtual_memory().available
+
+
+def gibibytes(size: int) -> str:
+    """Return a number of bytes in the form of messages."""
     return f"{size / 2**30:,.2f} GiB"

@@ -1,6 +1,7 @@
 """The replay buffer: stores transitions, gives batches."""
 
 import concurrent.futures
+import json
 import pathlib
 import threading
 from typing import Any, Self
@@ -8,14 +9,31 @@ from typing import Any, Self
 import numpy as np
 
 from keras_rlkit.replay import saving
-from keras_rlkit.replay.batch import Batch, Draw, to_batch
+from keras_rlkit.replay.batch import (
+    Batch,
+    blank_batch,
+    frames_first,
+    frames_of,
+    to_batch,
+)
 from keras_rlkit.replay.checks import (
     check_dtype,
     check_shape,
     check_space,
     check_step,
 )
-from keras_rlkit.replay.memory import check_memory
+from keras_rlkit.replay.memory import check_disk, check_memory
+from keras_rlkit.replay.plan import plan, plan_for_environment
+from keras_rlkit.replay.prioritized import Prioritized
+from keras_rlkit.replay.sampler import Sampler
+from keras_rlkit.replay.storage import (
+    Compressed,
+    Disk,
+    Memory,
+    check_storage,
+    storage_config,
+    storage_from_config,
+)
 from keras_rlkit.replay.transition_store import TransitionStore
 from keras_rlkit.replay.uniform import Uniform
 from keras_rlkit.replay.worker import Worker
@@ -26,7 +44,7 @@ from keras_rlkit.utils import (
     make_generator,
 )
 
-SAMPLERS = {"Uniform": Uniform}
+SAMPLERS = {"Uniform": Uniform, "Prioritized": Prioritized}
 
 
 class ReplayBuffer:
@@ -44,8 +62,9 @@ class ReplayBuffer:
     are expressed by the batch's `discount`, which is gamma to the power of
     the steps taken, or 0.
 
-    Memory is allocated at once. Episodes' final observations need room of
-    their own: 2.5 % more frames than `capacity` are kept for them, or, for
+    Memory is allocated at once, save with compression; `ReplayBuffer.plan`
+    says beforehand how much. Episodes' final observations need room of their
+    own: 2.5 % more frames than `capacity` are kept for them, or, for
     observations up to 512 bytes, enough for any episode length. Where
     episodes are so short that this does not suffice, the oldest transitions
     make room, so that `len(buffer)` stays a little below `capacity`.
@@ -63,15 +82,22 @@ class ReplayBuffer:
             transition. Defaults to 1.
         discount: Number in [0, 1], discount factor gamma of one environment
             step. Defaults to 0.99.
-        sampler: How transitions are drawn. Defaults to `Uniform()`.
+        sampler: How transitions are drawn, `Uniform()` or `Prioritized()`.
+            Defaults to `Uniform()`.
         seed: Non-negative integer for the draws. `None` follows
             `keras.utils.set_random_seed`.
         num_actions: Number of actions, to refuse actions out of range, or
             `None` not to check. Defaults to `None`.
+        storage: Where frames are kept: `"memory"`, `"compressed"` (in memory,
+            without loss) or `"disk"`, or `Memory()`, `Compressed(...)` or
+            `Disk(...)`. Batches are the same bit for bit. Defaults to
+            `"memory"`.
 
     Raises:
         ValueError: If an argument is out of its range.
         MemoryError: If the machine's available memory can't hold the buffer.
+        OSError: If the disk of `storage` can't.
+        ImportError: If the package that compresses is missing.
 
     Example:
 
@@ -109,9 +135,10 @@ class ReplayBuffer:
         frame_stack: int | None = None,
         n_step: int = 1,
         discount: float = 0.99,
-        sampler: Any | None = None,
+        sampler: Sampler | None = None,
         seed: int | None = None,
         num_actions: int | None = None,
+        storage: str | Memory | Compressed | Disk = "memory",
     ):
         self.capacity = check_positive_integer("capacity", capacity)
         self.observation_shape = check_shape(observation_shape)
@@ -130,7 +157,10 @@ class ReplayBuffer:
             if num_actions is None
             else check_positive_integer("num_actions", num_actions)
         )
-        self._stack, self._frame_shape = self._frames_of_an_observation()
+        self._stack, self._frame_shape = frames_of(
+            self.observation_shape, self.frame_stack
+        )
+        self.storage = check_storage(storage)
         layout = {
             "capacity": self.capacity,
             "frame_shape": self._frame_shape,
@@ -138,14 +168,23 @@ class ReplayBuffer:
             "num_envs": self.num_envs,
             "stack": self._stack,
             "n_step": self.n_step,
+            "storage": self.storage,
         }
-        check_memory(TransitionStore.size_of(**layout), self.capacity)
+        size = TransitionStore.size_of(**layout)
+        check_memory(
+            size.memory + self.sampler.size_of(self.capacity), self.capacity
+        )
+        if size.disk:
+            check_disk(size.disk, self.capacity, self.storage.path)
+        self.sampler.start(self.capacity)
         self._store = TransitionStore(**layout, discount=self.discount)
         self._generator = make_generator(seed)
         self._worker = Worker()
         # A data set may be read ahead by threads that are not ours.
         self._lock = threading.Lock()
         self._largest_batch = 1
+        # How often data sets were told to forget what they have drawn ahead.
+        self.draws_forgotten = 0
 
     @classmethod
     def for_environment(
@@ -183,19 +222,36 @@ class ReplayBuffer:
             **{"num_envs": num_envs, "num_actions": num_actions, **arguments},
         )
 
+    plan = staticmethod(plan)
+    plan_for_environment = staticmethod(plan_for_environment)
+
     def __len__(self) -> int:
         """Return how many transitions can be sampled."""
         return self._store.size
 
     @property
     def nbytes(self) -> int:
-        """Bytes held by the buffer, bookkeeping included."""
-        return sum(array.nbytes for array in self._store.arrays().values())
+        """Bytes held by the buffer, in memory and on disk, all included."""
+        stored = sum(array.nbytes for array in self._store.arrays().values())
+        return stored + self.sampler.size_of(self.capacity)
+
+    @property
+    def largest_batch(self) -> int:
+        """Transitions of the largest batch asked of `dataset` or `batches`.
+
+        1 before any was asked for.
+        """
+        return self._largest_batch
 
     @property
     def ready(self) -> bool:
         """Whether the largest batch asked of `dataset` or `batches` is in."""
         return len(self) >= self._largest_batch
+
+    @property
+    def has_priorities(self) -> bool:
+        """Whether batches have `"index"`, for `update_priorities`."""
+        return self.sampler.weighs
 
     def add(
         self,
@@ -245,8 +301,10 @@ class ReplayBuffer:
             self.num_actions,
         )
         step = step._replace(
-            observation=self._frames_first(step.observation),
-            next_observation=self._frames_first(step.next_observation),
+            observation=frames_first(step.observation, self.frame_stack),
+            next_observation=frames_first(
+                step.next_observation, self.frame_stack
+            ),
         )
         self._worker.settle()
         with self._lock:
@@ -282,9 +340,70 @@ class ReplayBuffer:
         Returns:
             As `sample`, with `len(buffer)` rows.
         """
-        store = self._store
-        stored = np.arange(store.added - store.size, store.added)
-        return to_batch(store.read(stored, None), self.frame_stack, False)
+        self._worker.settle()
+        with self._lock:
+            oldest, size = self._stored()
+            stored = self._store.read(np.arange(oldest, oldest + size), None)
+        return to_batch(stored, self.frame_stack, False)
+
+    def trajectories(self) -> list[np.ndarray]:
+        """Return which of the stored transitions follow each other.
+
+        Returns:
+            For each trajectory the rows of its transitions in what
+            `transitions` returns, in the order of time, integers.
+
+        Raises:
+            ValueError: If transitions join several steps, `n_step` above 1.
+        """
+        if self.n_step > 1:
+            raise ValueError(
+                "`n_step` must be 1 for single steps to be read back. "
+                f"Received: a buffer with n_step={self.n_step}."
+            )
+        self._worker.settle()
+        with self._lock:
+            oldest, _ = self._stored()
+            return [rows - oldest for rows in self._store.trajectories()]
+
+    def priorities(self) -> np.ndarray:
+        """Return the priorities of everything stored, oldest first.
+
+        Returns:
+            float64 [len(buffer)]. The probability of a transition is its
+            priority divided by the sum of all.
+
+        Raises:
+            ValueError: If the sampler keeps no priorities.
+        """
+        self._worker.settle()
+        with self._lock:
+            return self.sampler.priorities(*self._stored())
+
+    def update_priorities(
+        self, index: np.ndarray, td_error: np.ndarray
+    ) -> None:
+        """Set priorities of transitions, by how wrong their values were.
+
+        `CollectSteps` calls this for every transition that a model was trained
+        on. A transition that was overwritten since it was sampled is passed
+        over: the one now in its place keeps its own priority. Of a transition
+        that comes more than once, the last TD error counts.
+
+        Args:
+            index: Integers [M], `"index"` of sampled batches. They may be given
+                modulo 2**31, as models on 32-bit backends have them, while no
+                batch is older than that many transitions.
+            td_error: Finite numbers [M], the differences between target and
+                Q(s, a); their absolute values are taken.
+
+        Raises:
+            ValueError: If an argument has the wrong shape, dtype or values, or
+                the sampler keeps no priorities.
+        """
+        self._worker.settle()
+        with self._lock:
+            self.sampler.update(index, td_error, *self._stored())
 
     def dataset(self, batch_size: int, prefetch: int | None = None) -> Any:
         """Return an endless `tf.data.Dataset` of batches, for `fit`.
@@ -361,35 +480,28 @@ class ReplayBuffer:
         Returns:
             As `sample`.
         """
-        shape = (2 * self._stack, batch_size, *self._frame_shape)
-        zeros = np.zeros(batch_size, np.float32)
-        draw = Draw(
-            np.zeros(shape, self.observation_dtype),
-            np.zeros(batch_size, np.int32),
-            zeros,
-            zeros,
-            np.zeros(batch_size, np.int64),
-            None,
+        return blank_batch(
+            batch_size,
+            self._frame_shape,
+            self.observation_dtype,
+            self.frame_stack,
+            self.sampler.weighs,
         )
-        return to_batch(draw, self.frame_stack, copy=True)
 
     def save(self, path: str | pathlib.Path) -> None:
         """Write the whole buffer to one file, without pickles.
 
-        Content, open n-step windows, write position and the generator's state
-        are kept, so that a loaded buffer continues exactly as this one would.
+        Content, open n-step windows, write position, priorities and the
+        generator's state are kept, so that a loaded buffer continues exactly as
+        this one would.
 
         Args:
             path: File name. An existing file is replaced once the new one is
                 complete.
         """
-        self._worker.settle()
-        header = {
-            "config": self._config(),
-            "counters": self._store.counters(),
-            "generator": self._generator.bit_generator.state,
-        }
-        saving.write(path, header, self._store.arrays())
+        self.settle()
+        header = self.get_state()
+        saving.write(path, header, header.pop("arrays"))
 
     @classmethod
     def load(cls, path: str | pathlib.Path) -> Self:
@@ -408,12 +520,81 @@ class ReplayBuffer:
         config = header["config"]
         sampler = config.pop("sampler")
         check_choice("sampler", sampler["name"], SAMPLERS)
-        sampler = SAMPLERS[sampler["name"]](**sampler["config"])
-        buffer = cls(**config, sampler=sampler)
-        saving.check_arrays(path, buffer._store.arrays(), arrays)
-        buffer._store.restore(arrays, header["counters"])
-        buffer._generator.bit_generator.state = header["generator"]
+        sampler = SAMPLERS[sampler["name"]].from_config(sampler["config"])
+        storage = storage_from_config(config.pop("storage"))
+        buffer = cls(**config, sampler=sampler, storage=storage)
+        # Files of `Uniform` once had no entry for the sampler.
+        state = {"sampler": {}, **header, "config": None, "arrays": arrays}
+        buffer._restore(state, path)
         return buffer
+
+    def settle(self) -> None:
+        """Finish or forget what was begun ahead, so that `get_state` is whole.
+
+        Batches that a data set has drawn ahead are drawn anew.
+        """
+        self._worker.settle()
+        self.draws_forgotten += 1
+
+    def end_trajectories(self) -> None:
+        """Cut every trajectory under way, as truncated.
+
+        Call it where an environment was reset from outside: what is added next
+        begins new trajectories.
+        """
+        self._worker.settle()
+        with self._lock:
+            self._store.end_trajectories()
+
+    def get_state(self) -> dict[str, Any]:
+        """Return what `set_state` needs to continue exactly.
+
+        Call it right after `settle`.
+
+        Returns:
+            Nested dictionaries of numbers, strings and the arrays themselves,
+            not copies.
+        """
+        return {
+            "config": self._config(),
+            "counters": self._store.counters(),
+            "sampler": self.sampler.counters(),
+            "generator": self._generator.bit_generator.state,
+            "arrays": self._arrays(),
+        }
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Continue from a state that `get_state` returned.
+
+        Args:
+            state: Dictionary from `get_state` of a buffer with the same
+                arguments.
+
+        Raises:
+            ValueError: If the state is of a buffer with other arguments.
+        """
+        expected = json.loads(json.dumps(self._config()))
+        received = json.loads(json.dumps(state["config"]))
+        if expected != received:
+            other = [n for n in expected if expected[n] != received.get(n)]
+            raise ValueError(
+                "The state must be of a buffer with the same arguments: "
+                f"{ {name: expected[name] for name in other} }. Received: a "
+                f"state with { {name: received.get(name) for name in other} }."
+            )
+        self.settle()
+        self._restore(state, None)
+
+    def _restore(
+        self, state: dict[str, Any], path: str | pathlib.Path | None
+    ) -> None:
+        arrays = state["arrays"]
+        self._store.prepare(state["counters"])
+        saving.check_arrays(path, self._arrays(), arrays)
+        with self._lock:
+            self._store.restore(arrays, state["counters"])
+            self.sampler.restore(arrays, state["sampler"])
+            self._generator.bit_generator.state = state["generator"]
 
     def _draw(self, batch_size: int, copy: bool) -> Batch:
         with self._lock:
@@ -425,9 +606,8 @@ class ReplayBuffer:
                     "transitions first, e.g. with a larger `warmup_steps` of "
                     "`CollectSteps`."
                 )
-            oldest = self._store.added - size
             index, weight = self.sampler.draw(
-                self._generator, oldest, size, batch_size
+                self._generator, *self._stored(), batch_size
             )
             draw = self._store.read(index, weight)
         return to_batch(draw, self.frame_stack, copy)
@@ -442,22 +622,12 @@ class ReplayBuffer:
         self._largest_batch = max(self._largest_batch, batch_size)
         return batch_size
 
-    def _frames_of_an_observation(self) -> tuple[int, tuple[int, ...]]:
-        stack = self.frame_stack
-        if stack is None:
-            return 1, self.observation_shape
-        if self.observation_shape[-1:] != (stack,):
-            raise ValueError(
-                "`frame_stack` must be the size of the observation's last "
-                f"axis. Received: frame_stack={stack} with "
-                f"observation_shape={self.observation_shape}."
-            )
-        return stack, self.observation_shape[:-1]
+    def _stored(self) -> tuple[int, int]:
+        """Return the number of the oldest transition, and how many follow."""
+        return self._store.added - self._store.size, self._store.size
 
-    def _frames_first(self, observation: np.ndarray) -> np.ndarray:
-        if self.frame_stack is None:
-            return observation[:, None]
-        return np.moveaxis(observation, -1, 1)
+    def _arrays(self) -> dict[str, np.ndarray]:
+        return {**self._store.arrays(), **self.sampler.arrays()}
 
     def _config(self) -> dict[str, Any]:
         return {
@@ -473,4 +643,5 @@ class ReplayBuffer:
                 "config": self.sampler.get_config(),
             },
             "num_actions": self.num_actions,
+            "storage": storage_config(self.storage),
         }

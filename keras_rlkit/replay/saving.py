@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 FORMAT = "keras_rlkit.ReplayBuffer"
-VERSION = 1
+VERSION = 2
 
 
 def write(
@@ -74,16 +74,16 @@ def read(
 
 
 def check_arrays(
-    path: str | pathlib.Path,
+    path: str | pathlib.Path | None,
     expected: dict[str, np.ndarray],
     received: dict[str, np.ndarray],
 ) -> None:
     """Raise unless two sets of arrays agree in names, shapes and dtypes.
 
     Args:
-        path: File name, for the message.
+        path: File that the second set is from, or `None`, for the message.
         expected: Arrays of a new buffer.
-        received: Arrays of the file.
+        received: Arrays that were saved.
 
     Raises:
         ValueError: If they differ.
@@ -94,7 +94,7 @@ def check_arrays(
 
     if layout(expected) != layout(received):
         raise ValueError(
-            "`path` must hold the arrays of the buffer it describes: "
-            f"{layout(expected)}. Received: path={str(path)!r} with "
-            f"{layout(received)}."
+            f"{'A state' if path is None else '`path`'} must hold the arrays "
+            f"of the buffer it describes: {layout(expected)}. Received: "
+            f"path={str(path)!r} with {layout(received)}."
         )

@@ -8,6 +8,7 @@ from keras_rlkit.replay.batch import Draw
 from keras_rlkit.replay.checks import Step
 from keras_rlkit.replay.frame_store import FrameStore
 from keras_rlkit.replay.n_step import Finished, NStepAccumulator
+from keras_rlkit.replay.storage import Compressed, Disk, Memory, Size
 from keras_rlkit.replay.termination import discount_and_end
 
 # Observations up to this size get room for the worst case, in which every
@@ -34,6 +35,7 @@ class TransitionStore:
         stack: Number of frames k of an observation.
         n_step: Environment steps joined into one transition.
         discount: Discount factor of one environment step.
+        storage: Where frames lie. Defaults to `Memory()`.
     """
 
     def __init__(
@@ -45,19 +47,21 @@ class TransitionStore:
         stack: int,
         n_step: int,
         discount: float,
+        storage: Memory | Compressed | Disk | None = None,
     ):
         self.capacity = capacity
         self.added = 0
         self.size = 0
         self._step_discount = discount
         self._frames = FrameStore(
-            _num_frames(
+            num_frames(
                 capacity, frame_shape, frame_dtype, num_envs, stack, n_step
             ),
             frame_shape,
             frame_dtype,
             num_envs,
             stack,
+            storage,
         )
         self._open = NStepAccumulator(num_envs, n_step, stack)
         self._ended = np.ones(num_envs, bool)
@@ -81,15 +85,17 @@ class TransitionStore:
         num_envs: int,
         stack: int,
         n_step: int,
-    ) -> int:
-        """Return the bytes that a store with these arguments takes."""
-        frames = _num_frames(
+        storage: Memory | Compressed | Disk,
+    ) -> Size:
+        """Return the bytes that a store with these arguments claims."""
+        frames = num_frames(
             capacity, frame_shape, frame_dtype, num_envs, stack, n_step
         )
         row = 2 * stack * 4 + 4 + 4 + 4 + 8
-        return capacity * row + FrameStore.size_of(
-            frames, frame_shape, frame_dtype
+        size = FrameStore.size_of(
+            frames, frame_shape, frame_dtype, num_envs, stack, storage
         )
+        return size._replace(memory=size.memory + capacity * row)
 
     def add(self, step: Step) -> None:
         """Store one step of every valid environment.
@@ -100,6 +106,7 @@ class TransitionStore:
 
         Raises:
             ValueError: If an environment pauses within an episode.
+            OSError: If a disk fails. What is stored stays right.
         """
         paused = ~step.valid & ~self._ended
         if paused.any():
@@ -114,6 +121,8 @@ class TransitionStore:
         continues = frames.continues(now, self._frame_bound)
         start, end, new = frames.number(step.valid, continues, now, then)
         self._move_frame_bound(start[step.valid])
+        self._make_room(len(new))
+        frames.write(new)
 
         discount, ended = discount_and_end(
             step.terminated, step.truncated, self._step_discount
@@ -133,11 +142,15 @@ class TransitionStore:
                 ended,
             )
         )
-        self._make_room(len(new))
-        frames.write(new)
-        frames.remember(step.valid, end)
+        frames.remember(step.valid, end, then)
         self._ended[step.valid] = ended[step.valid]
         self._append(finished)
+        # A storage that has run full may have dropped frames.
+        self._make_room(0)
+
+    def end_trajectories(self) -> None:
+        """Let what is added next begin new trajectories."""
+        self._frames.has_last[:] = False
 
     def read(self, index: np.ndarray, weight: np.ndarray | None) -> Draw:
         """Return stored transitions by their numbers."""
@@ -154,14 +167,40 @@ class TransitionStore:
             weight,
         )
 
+    def trajectories(self) -> list[np.ndarray]:
+        """Return which stored transitions follow each other.
+
+        Transitions of one step follow each other where one begins with the
+        very frames that another ends with. Since frames of zeros have no place
+        of their own, a trajectory is cut where a whole observation is zero.
+
+        Returns:
+            For each trajectory the numbers of its transitions, integers.
+        """
+        numbers = np.arange(self.added - self.size, self.added)
+        slots = self._slots[numbers % self.capacity].tolist()
+        stack = len(slots[0]) // 2 if slots else 0
+        zero = [self._frames.num_frames] * stack
+        open_ends: dict[tuple[int, ...], list[int]] = {}
+        trajectories = []
+        for number, places in zip(numbers.tolist(), slots, strict=True):
+            start, end = places[:stack], places[stack:]
+            trajectory = open_ends.pop(tuple(start), None)
+            if trajectory is None or start == zero:
+                trajectory = []
+                trajectories.append(trajectory)
+            trajectory.append(number)
+            open_ends[tuple(end)] = trajectory
+        return [np.array(trajectory) for trajectory in trajectories]
+
     def _move_frame_bound(self, start: np.ndarray) -> None:
         bound = self._open.oldest(self._frames.written)
         bound = start.min(where=start >= 0, initial=bound)
         self._frame_bound = max(self._frame_bound, int(bound))
 
-    def _make_room(self, count: int) -> None:
+    def _make_room(self, coming: int) -> None:
         """Drop the oldest transitions whose frames will be overwritten."""
-        kept_from = self._frames.written + count - self._frames.num_frames
+        kept_from = self._frames.oldest(coming)
         while self.size:
             row = (self.added - self.size) % self.capacity
             if self._oldest_frame[row] >= kept_from:
@@ -216,9 +255,13 @@ class TransitionStore:
             "added": self.added,
             "size": self.size,
             "frame_bound": self._frame_bound,
-            "frames_written": self._frames.written,
             "windows": self._windows,
+            **self._frames.counters(),
         }
+
+    def prepare(self, counters: dict[str, Any]) -> None:
+        """Give `arrays` the shapes that they had with these counters."""
+        self._frames.prepare(counters)
 
     def restore(
         self, arrays: dict[str, np.ndarray], counters: dict[str, Any]
@@ -227,14 +270,14 @@ class TransitionStore:
         for name, array in self._own_arrays().items():
             array[...] = arrays[name]
         self._open.restore(arrays)
-        self._frames.restore(arrays, counters["frames_written"])
+        self._frames.restore(arrays, counters)
         self.added = counters["added"]
         self.size = counters["size"]
         self._frame_bound = counters["frame_bound"]
         self._windows = counters["windows"]
 
 
-def _num_frames(
+def num_frames(
     capacity: int,
     frame_shape: tuple[int, ...],
     frame_dtype: np.dtype,
@@ -242,6 +285,7 @@ def _num_frames(
     stack: int,
     n_step: int,
 ) -> int:
+    """Return how many frames a store with these arguments keeps."""
     frame_bytes = int(np.prod(frame_shape, dtype=np.int64))
     frame_bytes *= frame_dtype.itemsize
     if frame_bytes * stack <= SMALL_OBSERVATION_BYTES:

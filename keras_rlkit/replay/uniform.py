@@ -4,8 +4,10 @@ from typing import Any
 
 import numpy as np
 
+from keras_rlkit.replay.sampler import Sampler
 
-class Uniform:
+
+class Uniform(Sampler):
     """Draws every stored transition with the same probability.
 
     The default sampler of `ReplayBuffer`. Draws are independent, with

@@ -11,6 +11,7 @@ how many seconds that took.
 import argparse
 import importlib.metadata
 import json
+import os
 import pathlib
 import sys
 import time
@@ -318,6 +319,9 @@ def main() -> None:
     parser.add_argument("frames")
     parser.add_argument("--capacity", type=int, default=100_000)
     options = parser.parse_args()
+    # Answers only: what libraries print goes elsewhere.
+    answers = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)
     name, _, option = options.kind.partition(":")
     # What a library loads or compiles at first is no stored data.
     small = KINDS[name](1_000, option)
@@ -333,13 +337,13 @@ def main() -> None:
         "updates": getattr(buffer, "update", None) is not None,
         "versions": {p: importlib.metadata.version(p) for p in buffer.packages},
     }
-    print(json.dumps(report), flush=True)
+    print(json.dumps(report), file=answers)
     for line in sys.stdin:
         what, count = line.split()
         start = time.perf_counter()
         for number in range(int(count)):
             buffer.sample() if what == "sample" else buffer.update(number)
-        print(json.dumps(time.perf_counter() - start), flush=True)
+        print(json.dumps(time.perf_counter() - start), file=answers)
 
 
 if __name__ == "__main__":

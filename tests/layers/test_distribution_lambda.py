@@ -186,3 +186,58 @@ def test_wrong_arguments():
         rlk.layers.DistributionLambda(laplace, convert_to_tensor="median")
     with pytest.raises(ValueError, match="must return a `tfp.distributions"):
         rlk.layers.DistributionLambda(lambda t: t)(X)
+
+
+class Subclassed(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.parameters = keras.layers.Dense(2)
+        self.distribution = rlk.layers.DistributionLambda(laplace)
+
+    def call(self, x):
+        return self.distribution(self.parameters(x))
+
+
+def functional(with_second_output):
+    inputs = keras.Input((3,))
+    parameters = keras.layers.Dense(2)(inputs)
+    output = rlk.layers.DistributionLambda(laplace)(parameters)
+    if not with_second_output:
+        return keras.Model(inputs, output)
+    return keras.Model(inputs, [output, keras.layers.Dense(1)(inputs)])
+
+
+@pytest.mark.parametrize(
+    "make, options",
+    [
+        (Subclassed, {}),
+        (lambda: functional(False), {"steps_per_execution": 2}),
+        (lambda: functional(False), {"jit_compile": True}),
+        (lambda: functional(True), {}),
+    ],
+    ids=["subclassed", "steps_per_execution", "jit_compile", "two_outputs"],
+)
+def test_models_and_ways_to_compile(make, options):
+    model = make()
+    several = not isinstance(model, Subclassed) and len(model.outputs) == 2
+    likelihood = rlk.losses.NegativeLogLikelihood()
+    model.compile(
+        keras.optimizers.Adam(0.05),
+        loss=[likelihood, "mse"] if several else likelihood,
+        **options,
+    )
+    y = [Y, Y] if several else Y
+    history = model.fit(X, y, epochs=10, verbose=0).history["loss"]
+    assert history[-1] < history[0] - 0.2
+    output = model(X)
+    expected = 0.0
+    if several:
+        output, plain = output
+        expected = np.mean((plain - Y) ** 2)
+    expected -= np.mean(output.log_prob(Y))
+    result = model.evaluate(X, y, verbose=0)
+    result = result[0] if several else result
+    np.testing.assert_allclose(result, expected, rtol=1e-4)
+    predicted = model.predict(X, verbose=0)
+    predicted = predicted[0] if several else predicted
+    np.testing.assert_allclose(predicted, output.mean(), rtol=1e-4, atol=1e-5)

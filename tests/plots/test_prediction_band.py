@@ -60,6 +60,9 @@ def test_bands_mean_truth_and_data(kind, tolerance):
         assert abs(band.min() - (10 - half_width)) < tolerance
     labels = [text.get_text() for text in axes.get_legend().get_texts()]
     assert labels == ["95% band", "50% band", "data", "truth", "predicted mean"]
+    # Two layers of the wide band's color where the narrow one lies on it.
+    alphas = [patch.get_alpha() for patch in axes.get_legend().get_patches()]
+    np.testing.assert_allclose(alphas, [0.2, 0.36])
 
 
 def test_draws_on_the_axes_given():

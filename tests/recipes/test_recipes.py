@@ -6,12 +6,59 @@ import sys
 
 import imageio.v3 as iio
 import keras
+import numpy as np
 import pytest
 
+import keras_rlkit  # noqa: F401 so that Keras knows the saved classes
+
 RECIPES = pathlib.Path(__file__).parents[2] / "docs" / "recipes"
+# recipe and options, the saved model, its class, and the least score.
 QUICK_RUNS = [
-    ("cartpole_dqn", "cartpole.keras", "evaluation_mean", 50),
-    ("space_invaders", "space_invaders.keras", "trained_mean", 1),
+    ("cartpole_dqn", "cartpole.keras", "DoubleDQN", "evaluation_mean", 50),
+    (
+        "cartpole_dqn --prioritized",
+        "cartpole.keras",
+        "DoubleDQN",
+        "evaluation_mean",
+        50,
+    ),
+    (
+        "space_invaders",
+        "space_invaders.keras",
+        "DoubleDQN",
+        "trained_mean",
+        1,
+    ),
+    (
+        "cartpole_reinforce",
+        "cartpole.keras",
+        "Sequential",
+        "evaluation_mean",
+        50,
+    ),
+    (
+        "cartpole_actor_critic",
+        "cartpole.keras",
+        "ActorCritic",
+        "evaluation_mean",
+        40,
+    ),
+    (
+        "cartpole_actor_critic --ppo",
+        "cartpole.keras",
+        "ActorCritic",
+        "evaluation_mean",
+        100,
+    ),
+    # Random actions give about -1,200, and -21.
+    (
+        "pendulum_ppo",
+        "pendulum.keras",
+        "ActorCritic",
+        "evaluation_mean",
+        -1_150,
+    ),
+    ("atari_ppo", "pong.keras", "ActorCritic", "evaluation_mean", -21),
 ]
 
 
@@ -25,9 +72,13 @@ def run(name, *arguments):
 
 
 @pytest.mark.tensorflow_only
-@pytest.mark.parametrize("name, model, score, least", QUICK_RUNS)
-def test_quick_run_leaves_everything(tmp_path, name, model, score, least):
-    process = run(name, "--quick", "--seed", "1", "--out", str(tmp_path))
+@pytest.mark.parametrize("command, model, kind, score, least", QUICK_RUNS)
+def test_quick_run_leaves_everything(
+    tmp_path, command, model, kind, score, least
+):
+    name, *flags = command.split()
+    flags += ["--quick", "--seed", "1", "--out", str(tmp_path)]
+    process = run(name, *flags)
     assert process.returncode == 0, process.stderr[-3000:]
     assert "minutes on two CPU cores" in process.stdout
     results = json.loads((tmp_path / "results.json").read_text())
@@ -41,7 +92,7 @@ def test_quick_run_leaves_everything(tmp_path, name, model, score, least):
     film = iio.imread(tmp_path / "play.gif")
     assert len(film) >= 10 and film[0].max() > film[0].min()
     agent = keras.models.load_model(tmp_path / model)
-    assert type(agent).__name__ == "DoubleDQN"
+    assert type(agent).__name__ == kind
 
 
 def test_steps_are_obeyed(tmp_path):
@@ -51,3 +102,59 @@ def test_steps_are_obeyed(tmp_path):
     assert process.returncode == 0, process.stderr[-3000:]
     results = json.loads((tmp_path / "results.json").read_text())
     assert 2_700 < results["environment_steps"] <= 3_000
+
+
+@pytest.mark.tensorflow_only
+def test_probabilistic_regression(tmp_path):
+    name = "probabilistic_regression"
+    process = run(name, "--quick", "--seed", "1", "--out", str(tmp_path))
+    assert process.returncode == 0, process.stderr[-3000:]
+    assert "minutes on two CPU cores" in process.stdout
+    results = json.loads((tmp_path / "results.json").read_text())
+    slope, intercept = results["least_squares"]
+    assert results["slope"] == pytest.approx(slope, rel=0.01)
+    assert results["intercept"] == pytest.approx(intercept, rel=0.01)
+    constant, growing = (
+        results["fresh_data"][f"{band} band, x from 0 to 3"]
+        for band in ("constant", "growing")
+    )
+    assert 0.9 < growing["interval_coverage"] < constant["interval_coverage"]
+    assert growing["loss"] < constant["loss"] - 0.1
+    # Where there are no data, bands of several networks widen.
+    for kind in ("deep ensemble", "dropout while predicting"):
+        spread = results["spreads"][kind]
+        assert spread["outside"] > 2 * spread["data"]
+        assert spread["gap"] > spread["data"]
+    ensemble, alone = (
+        results["spreads"][kind] for kind in ("deep ensemble", "one network")
+    )
+    assert ensemble["outside"] > 2 * alone["outside"]
+    for picture in ("data", "constant_band", "growing_band", "reliability"):
+        assert iio.imread(tmp_path / f"{picture}.png").std() > 1
+    assert iio.imread(tmp_path / "beyond_the_noise.png").shape[1] > 1_500
+    assert len((tmp_path / "history.csv").read_text().splitlines()) == 11
+    model = keras.models.load_model(tmp_path / "regression.keras")
+    assert (model(np.zeros((1, 1))).stddev() > 0.5).numpy().all()
+
+
+@pytest.mark.tensorflow_only
+def test_value_distribution(tmp_path):
+    name = "value_distribution"
+    process = run(name, "--quick", "--seed", "1", "--out", str(tmp_path))
+    assert process.returncode == 0, process.stderr[-3000:]
+    assert "minutes on two CPU cores" in process.stdout
+    results = json.loads((tmp_path / "results.json").read_text())
+    mixture = results["fresh_games"]["mixture"]
+    assert 0.8 < mixture["interval_coverage"] < 0.98
+    assert mixture["quantile_calibration_error"] < 0.1
+    # It says more than the returns of all games together.
+    blind = results["fresh_games"]["without the state"]["crps"]
+    assert mixture["crps"] < 0.8 * blind
+    assert iio.imread(tmp_path / "value_distribution.png").shape[1] > 1_500
+    for head in ("normal", "mixture"):
+        history = (tmp_path / f"history_{head}.csv").read_text().splitlines()
+        assert "quantile_calibration_error" in history[0].split(",")
+        assert len(history) == 11
+    model = keras.models.load_model(tmp_path / "value_distribution.keras")
+    prediction = model([np.zeros((3, 4)), np.array([0, 1, 0])])
+    assert prediction.sample(2).shape == (2, 3, 1)

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_rlkit.replay import Prioritized
 from tests.replay.synthetic_environments import SyntheticEnvironments
 
 REWARD_TOLERANCE = 1e-6
+PRIORITIES = {"alpha": 0.6, "beta": 0.7, "epsilon": 0.1}
 
 
 @dataclass
@@ -24,7 +26,10 @@ class Step:
 
 
 class OracleReplay:
-    """Brute force: a list of whole transitions, oldest first."""
+    """Brute force: a list of whole transitions, oldest first.
+
+    Each knows its number and its priority, whether or not these are asked for.
+    """
 
     def __init__(
         self,
@@ -45,6 +50,8 @@ class OracleReplay:
         self.discount = discount
         self.generator = np.random.default_rng(seed)
         self.held = []
+        self.count = 0
+        self.largest_priority = 1.0
         # For each environment: the steps whose transition is not held yet.
         self.pending = [[] for _ in range(num_envs)]
 
@@ -106,9 +113,22 @@ class OracleReplay:
         }
 
     def store(self, transition):
+        transition["number"] = self.count
+        transition["priority"] = self.largest_priority
+        self.count += 1
         self.held.append(transition)
         if len(self.held) > self.capacity:
             del self.held[0]
+
+    def update_priorities(self, index, td_error, oldest):
+        """Passes over numbers below `oldest`, which the buffer has dropped."""
+        alpha, epsilon = PRIORITIES["alpha"], PRIORITIES["epsilon"]
+        for number, error in zip(index, td_error, strict=True):
+            for transition in self.held:
+                if transition["number"] == number >= oldest:
+                    priority = (abs(error) + epsilon) ** alpha
+                    transition["priority"] = priority
+                    self.largest_priority = max(self.largest_priority, priority)
 
     def transitions(self):
         return self.batch(self.held)
@@ -156,6 +176,7 @@ class Harness:
         frame_stack=None,
         n_step=1,
         discount=0.9,
+        prioritized=False,
         **plan,
     ):
         shared = (num_envs, observation_shape, observation_dtype, frame_stack)
@@ -171,8 +192,13 @@ class Harness:
             "seed": 3,
         }
         self.oracle = OracleReplay(**arguments)
+        self.prioritized = prioritized
+        if prioritized:
+            arguments["sampler"] = Prioritized(**PRIORITIES)
         self.buffers = [buffer_class(**arguments)]
         self.loads = 0
+        # The last batches drawn, for TD errors that come late.
+        self.indices = []
 
     def step(self, count=1, dropped=()):
         for _ in range(count):
@@ -209,6 +235,39 @@ class Harness:
             assert_batches_equal(
                 buffer.transitions(), self.oracle.batch(newest)
             )
+            if self.prioritized:
+                priorities = [transition["priority"] for transition in newest]
+                np.testing.assert_allclose(
+                    buffer.priorities(), priorities, err_msg="priorities"
+                )
+
+    def update_priorities(self, age, seed):
+        """Hands in TD errors of a batch that was drawn a while ago."""
+        index = self.indices[-1 - age % len(self.indices)]
+        generator = np.random.default_rng(seed)
+        # The last one of a transition that comes twice counts.
+        index = generator.choice(index, len(index))
+        td_error = generator.uniform(0.5, 2, len(index))
+        td_error *= generator.choice([-1, 1], len(index))
+        oldest = self.oracle.count - len(self.buffers[0])
+        self.oracle.update_priorities(index, td_error, oldest)
+        for buffer in self.buffers:
+            buffer.update_priorities(index, td_error)
+
+    def check_weights(self, index, weight):
+        """Compares with the formula of the paper; returns rows of `held`."""
+        rows = {t["number"]: row for row, t in enumerate(self.oracle.held)}
+        strange = sorted(set(index.tolist()) - set(rows))
+        assert not strange, f"sampled numbers {strange} are not held"
+        priority = [t["priority"] for t in self.oracle.held]
+        probability = np.array(priority) / sum(priority)
+        chosen = [rows[number] for number in index.tolist()]
+        expected = len(priority) * probability[chosen]
+        expected = expected ** -PRIORITIES["beta"]
+        np.testing.assert_allclose(
+            weight, expected / expected.max(), rtol=1e-5, err_msg="weights"
+        )
+        return chosen
 
     def check_samples(self, batch_size):
         """Every sampled transition is held; returns the actions sampled."""
@@ -216,6 +275,17 @@ class Harness:
         position = {int(a): i for i, a in enumerate(labels["action"])}
         batches = [buffer.sample(batch_size) for buffer in self.buffers]
         for batch in batches:
+            if self.prioritized:
+                *batch, weight = batch
+                index = batch[1].pop("index")
+                batch = tuple(batch)
+                chosen = self.check_weights(index, weight)
+                np.testing.assert_array_equal(
+                    batch[1]["action"],
+                    labels["action"][chosen],
+                    err_msg="`index` tells of other transitions",
+                )
+                self.indices = [*self.indices[-4:], index]
             actions = [int(action) for action in batch[1]["action"]]
             strange = sorted(set(actions) - set(position))
             assert not strange, f"sampled actions {strange} are not held"
@@ -233,7 +303,11 @@ class Harness:
         """Draws until a miss by chance is less likely than 1e-9."""
         held = len(self.oracle)
         missed = set(self.oracle.transitions()[1]["action"].tolist())
-        for _ in range(math.ceil(math.log(held) + 21)):
+        batches = math.ceil(math.log(held) + 21)
+        if self.prioritized:
+            # The least priority of all is 0.4 times the largest.
+            batches *= 4
+        for _ in range(batches):
             missed -= set(self.check_samples(held))
         assert not missed, f"actions {sorted(missed)} are never sampled"
 

@@ -1,3 +1,5 @@
+import functools
+
 import numpy as np
 import pytest
 from hypothesis import strategies as st
@@ -12,6 +14,7 @@ from hypothesis.stateful import (
 from keras_rlkit.replay import ReplayBuffer
 from tests.replay.oracle import Harness
 
+STORAGES = ["memory", "compressed", "disk"]
 FRAMES = [((2, 3), "uint8"), ((3,), "float32"), ((), "int32")]
 END = st.sampled_from(["terminated", "truncated", "both"])
 PLAN = st.fixed_dictionaries(
@@ -38,14 +41,25 @@ class ReplayAgainstOracle(RuleBasedStateMachine):
         frame_stack=st.sampled_from([None, 1, 2, 3, 4]),
         n_step=st.integers(1, 5),
         discount=st.sampled_from([0.9, 0.99, 1.0]),
+        storage=st.sampled_from(STORAGES),
+        prioritized=st.booleans(),
         plan=PLAN,
     )
     def start(
-        self, capacity, num_envs, frame, frame_stack, n_step, discount, plan
+        self,
+        capacity,
+        num_envs,
+        frame,
+        frame_stack,
+        n_step,
+        discount,
+        storage,
+        prioritized,
+        plan,
     ):
         shape, dtype = frame
         self.harness = Harness(
-            ReplayBuffer,
+            functools.partial(ReplayBuffer, storage=storage),
             capacity=capacity,
             num_envs=num_envs,
             observation_shape=(*shape, frame_stack) if frame_stack else shape,
@@ -53,6 +67,7 @@ class ReplayAgainstOracle(RuleBasedStateMachine):
             frame_stack=frame_stack,
             n_step=n_step,
             discount=discount,
+            prioritized=prioritized,
             **plan,
         )
 
@@ -76,6 +91,11 @@ class ReplayAgainstOracle(RuleBasedStateMachine):
         held = len(self.harness.oracle)
         self.harness.check_samples(min(batch_size, held))
 
+    @precondition(lambda self: self.harness.indices)
+    @rule(age=st.integers(0, 4), seed=st.integers(0, 1_000))
+    def update_priorities(self, age, seed):
+        self.harness.update_priorities(age, seed)
+
     @precondition(lambda self: len(self.harness.oracle))
     @rule()
     def sample_every_one(self):
@@ -89,13 +109,14 @@ class ReplayAgainstOracle(RuleBasedStateMachine):
 TestReplayAgainstOracle = ReplayAgainstOracle.TestCase
 
 
+@pytest.mark.parametrize("storage", STORAGES)
 @pytest.mark.parametrize("padding", ["zeros", "noise"])
 @pytest.mark.parametrize("moves", [[1], [5], [-1], [1, 1, -1, 0]])
-def test_large_observations_keep_at_least_the_newest(padding, moves):
+def test_large_observations_keep_at_least_the_newest(storage, padding, moves):
     # Where frames are not shared, a buffer may run out of room for them
     # and hold fewer transitions, but what it holds has to be exact.
     harness = Harness(
-        ReplayBuffer,
+        functools.partial(ReplayBuffer, storage=storage),
         capacity=15,
         num_envs=2,
         observation_shape=(64, 64, 4),

@@ -166,7 +166,7 @@ def test_files_of_others(tmp_path):
     savez(path, header=header)
     with pytest.raises(
         ValueError,
-        match="`path` must be a file of `ReplayBuffer.save`, version 1. Receiv"
+        match="`path` must be a file of `ReplayBuffer.save`, version 2. Receiv"
         "ed: path='.*other' with format='mine', version=None.",
     ):
         ReplayBuffer.load(path)
@@ -174,11 +174,11 @@ def test_files_of_others(tmp_path):
 
 def test_files_of_another_version(tmp_path, monkeypatch):
     path = tmp_path / "replay"
-    monkeypatch.setattr(saving, "VERSION", 2)
+    monkeypatch.setattr(saving, "VERSION", 3)
     make_buffer().save(path)
     monkeypatch.undo()
     with pytest.raises(
-        ValueError, match=r"version 1\. Received: .*version=2\."
+        ValueError, match=r"version 2\. Received: .*version=3\."
     ):
         ReplayBuffer.load(path)
 

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from keras_rlkit.replay import Compressed, Disk, Memory
 from keras_rlkit.replay.checks import Step
 from keras_rlkit.replay.transition_store import TransitionStore
 
@@ -105,13 +106,18 @@ def test_a_step_that_is_refused_changes_nothing():
         np.testing.assert_array_equal(array, before[name])
 
 
+@pytest.mark.parametrize(
+    "storage", [Memory(), Compressed(), Disk()], ids=lambda s: type(s).__name__
+)
 @pytest.mark.parametrize("n_step", [1, 5])
 @pytest.mark.parametrize("num_envs", [1, 8])
 @pytest.mark.parametrize(
     "shape, dtype, stack",
     [((84, 84), "uint8", 4), ((4,), "float32", 1), ((105, 80), "uint8", 3)],
 )
-def test_the_size_is_known_beforehand(n_step, num_envs, shape, dtype, stack):
+def test_the_size_is_known_beforehand(
+    storage, n_step, num_envs, shape, dtype, stack
+):
     layout = {
         "capacity": 500,
         "frame_shape": shape,
@@ -120,10 +126,15 @@ def test_the_size_is_known_beforehand(n_step, num_envs, shape, dtype, stack):
         "stack": stack,
         "n_step": n_step,
     }
-    store = make(**layout)
+    store = make(**layout, storage=storage)
     held = sum(array.nbytes for array in store.arrays().values())
+    size = TransitionStore.size_of(**layout, storage=storage)
+    assert bool(size.disk) == isinstance(storage, Disk)
+    if isinstance(storage, Compressed):
+        # One segment is there from the start.
+        held -= 2**20
     # Apart from the open windows of each environment, which are small.
-    rest = held - TransitionStore.size_of(**layout)
+    rest = held - sum(size)
     assert 0 <= rest <= num_envs * (n_step * 60 + 200)
 
 

@@ -1,0 +1,122 @@
+"""Reports the traps that people fall into with environments."""
+
+import contextlib
+from typing import Any
+
+import numpy as np
+
+from keras_rlkit.environments.as_vector import as_vector
+from keras_rlkit.environments.atari_traps import frame_skip, sticky_actions
+from keras_rlkit.environments.episode_traps import (
+    hidden_time_limit,
+    huge_rewards,
+    play,
+)
+from keras_rlkit.environments.finding import Finding
+from keras_rlkit.environments.image_traps import (
+    channel_order,
+    is_image,
+    unscaled,
+)
+from keras_rlkit.environments.wrappers import (
+    layers_inside,
+    registered_limit,
+)
+from keras_rlkit.utils import (
+    check_non_negative_integer,
+    check_positive_integer,
+)
+
+
+def check(
+    environment: Any, steps: int = 1_000, seed: int = 0, verbose: bool = True
+) -> list[Finding]:
+    """Report the traps in an environment that spoil learning in silence.
+
+    Call it once, before training. It looks at the wrappers and plays at
+    random for a while, and then resets the environment. These are found:
+
+    - Frame skip applied twice: `ALE/...-v5` games skip four frames by
+      themselves, and a wrapper skips again.
+    - Sticky actions with an old protocol: random no-ops or lost lives as ends,
+      which papers used before there were sticky actions.
+    - Unscaled images: floats in 0..255.
+    - Channel order: channels or stacked frames on the first axis.
+    - Rewards of huge scale: a single one above 500.
+    - Time limits hidden as terminals: the `TimeLimit` wrapper is missing, or
+      its `truncated` doesn't arrive, or all episodes terminate after exactly
+      as many steps.
+
+    What a network does with observations can't be seen from here: uint8 images
+    are right in the environment and need `keras.layers.Rescaling(1 / 255)` at
+    the start of the network, as the report says. Limits beyond `steps` and
+    rewards that a random player never gets aren't seen either.
+
+    Args:
+        environment: A `gymnasium.Env`, a `gymnasium.vector.VectorEnv`, what
+            `atari` gives, or a `VectorAdapter`.
+        steps: Positive integer, environment steps to play. Defaults to 1,000.
+        seed: Non-negative integer, seed of the environment and of the random
+            player. Defaults to 0.
+        verbose: Whether to print the report. Defaults to `True`.
+
+    Returns:
+        A list of `Finding`s, empty if no trap was seen.
+
+    Raises:
+        ValueError: If the environment isn't one, or another argument is out
+            of its range.
+
+    Example:
+
+    ```python
+    environment = rlk.environments.atari(
+        "space_invaders", sticky_actions=0.25, seed=0
+    )
+    findings = rlk.environments.check(environment)
+    print([finding.trap for finding in findings])
+    # ['sticky actions with an old protocol']
+    ```
+
+    Reference:
+        Machado et al., "Revisiting the Arcade Learning Environment", 2018,
+        sections 4 and 5 (protocols): https://arxiv.org/abs/1709.06009;
+        Pardo et al., "Time Limits in Reinforcement Learning", 2018, section
+        2: https://arxiv.org/abs/1712.00378
+    """
+    steps = check_positive_integer("steps", steps)
+    seed = check_non_negative_integer("seed", seed)
+    adapter = as_vector(environment)
+    environment = adapter.environment
+    shape, dtype = adapter.observation_shape, adapter.observation_dtype
+    seen = play(adapter, steps, seed)
+    layers, made = layers_inside(environment)
+    limit = registered_limit(environment)
+    with contextlib.closing(layers[0]) if made else contextlib.nullcontext():
+        findings = [
+            *(frame_skip(layers) if layers else ()),
+            *sticky_actions(environment, layers),
+            *unscaled(shape, dtype, seen.largest_observation),
+            *channel_order(shape),
+            *huge_rewards(seen),
+            *hidden_time_limit(layers, limit, seen),
+        ]
+    adapter.reset(seed)
+    if verbose:
+        _print(findings, steps, is_image(shape) and dtype == np.uint8)
+    return findings
+
+
+def _print(findings: list[Finding], steps: int, bytes_seen: bool) -> None:
+    if findings:
+        print(f"`check` found {len(findings)} trap(s) in the environment:")
+        for number, finding in enumerate(findings, 1):
+            print(f"{number}. {finding}")
+    else:
+        print(f"`check` found no trap in the environment ({steps:,} steps).")
+    if bytes_seen:
+        print(
+            "Observations are uint8 images: begin the network with "
+            "`keras.layers.Rescaling(1 / 255)`. Whether it does can't be seen "
+            "in the environment."
+        )

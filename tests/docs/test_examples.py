@@ -1,0 +1,97 @@
+"""The Python of README and pages runs, with smaller numbers."""
+
+import pathlib
+import re
+
+import keras
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[2]
+ATARI = {
+    "capacity=200_000": "capacity=1_000",
+    "epochs=30": "epochs=1",
+    "steps_per_epoch=2_500": "steps_per_epoch=16",
+    "warmup_steps=10_000": "warmup_steps=200",
+}
+CARTPOLE = {
+    "steps, warmup_steps = 50_000, 1_000": "steps, warmup_steps = 600, 200"
+}
+# Page, what is made smaller, a file that it leaves, its backend.
+EXAMPLES = [
+    ("README.md", ATARI, "space_invaders.keras", "tensorflow"),
+    ("docs/index.md", ATARI, "space_invaders.keras", "tensorflow"),
+    ("docs/recipes/migrate_from_keras_rl.md", CARTPOLE, "agent.keras", None),
+    ("docs/recipes/migrate_from_tf_agents.md", CARTPOLE, "agent.keras", None),
+    ("docs/troubleshooting.md", {}, None, None),
+    ("docs/speed.md", {}, None, None),
+    ("docs/distribution_heads.md", {}, None, "tensorflow"),
+]
+
+
+def blocks(page):
+    text = (ROOT / page).read_text()
+    return re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize(
+    "page, smaller, leaves, backend", EXAMPLES, ids=[e[0] for e in EXAMPLES]
+)
+def test_example(page, smaller, leaves, backend, tmp_path, monkeypatch):
+    if backend not in (None, keras.backend.backend()):
+        pytest.skip(f"the example is for the {backend} backend")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    code = "\n".join(blocks(page))
+    for number, small in smaller.items():
+        assert code.count(number) == 1, number
+        code = code.replace(number, small)
+    namespace = {}
+    exec(compile(code, page, "exec"), namespace)
+    assert leaves is None or (tmp_path / leaves).stat().st_size > 10_000
+
+
+def test_all_pages_with_python_are_here():
+    pages = {
+        str(page.relative_to(ROOT))
+        for page in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
+        if not {"_build", "api"} & set(page.parts)
+        and blocks(page.relative_to(ROOT))
+    }
+    assert pages == {page for page, *_ in EXAMPLES}
+
+
+def test_main_job_is_ten_statements():
+    import ast
+
+    (code,) = blocks("docs/index.md")
+    assert len(ast.parse(code).body) == 10
+
+
+@pytest.mark.tensorflow_only
+def test_split_of_time_is_read(capsys):
+    import gymnasium
+
+    import keras_rlkit as rlk
+
+    namespace = {}
+    exec(blocks("docs/speed.md")[0], namespace)
+    environment = gymnasium.make("CartPole-v1")
+    replay = rlk.replay.ReplayBuffer.for_environment(environment, 500)
+    agent = rlk.models.DoubleDQN(
+        keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+    )
+    agent.compile("adam", "huber")
+    collect = rlk.callbacks.CollectSteps(
+        environment, replay, rlk.policies.Greedy(), 4, warmup_steps=64
+    )
+    namespace["watch"](collect, replay)
+    agent.fit(
+        replay.dataset(32),
+        epochs=2,
+        steps_per_epoch=8,
+        callbacks=[collect],
+        verbose=0,
+    )
+    clock = namespace["clock"]
+    assert set(clock) == {"environment", "acting", "storing"}
+    assert min(clock.values()) > 0

@@ -1,0 +1,420 @@
+import sys
+import types
+
+import ale_py
+import gymnasium
+import numpy as np
+import pytest
+from gymnasium import spaces
+from gymnasium.wrappers import (
+    AtariPreprocessing,
+    FrameStackObservation,
+    MaxAndSkipObservation,
+    TimeLimit,
+    TransformObservation,
+    TransformReward,
+)
+
+import keras_rlkit as rlk
+from keras_rlkit.environments import Finding, as_vector, check
+
+gymnasium.register_envs(ale_py)
+SKIP = "frame skip applied twice"
+STICKY = "sticky actions with an old protocol"
+UNSCALED = "unscaled images"
+ORDER = "channel order"
+HUGE = "rewards of huge scale"
+LIMIT = "time limit hidden as terminal"
+
+
+def traps(environment, steps=60):
+    found = check(environment, steps=steps, verbose=False)
+    assert all(type(finding) is Finding and finding.fix for finding in found)
+    return [finding.trap for finding in found]
+
+
+class Corridor(gymnasium.Env):
+    """Images of one shape and dtype; a reward a step; ends after `length`."""
+
+    def __init__(
+        self,
+        shape=(4,),
+        dtype="float32",
+        brightness=1,
+        reward=1.0,
+        lengths=(7, 23, 11, 16),
+        flag="terminated",
+    ):
+        self.observation_space = spaces.Box(0, 255, shape, dtype)
+        self.action_space = spaces.Discrete(2)
+        self.page = np.full(shape, brightness, dtype)
+        self.reward, self.lengths, self.flag = reward, lengths, flag
+        self.episode = -1
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.episode, self.steps = self.episode + 1, 0
+        return self.page, {}
+
+    def step(self, action):
+        self.steps += 1
+        over = self.steps >= self.lengths[self.episode % len(self.lengths)]
+        ends = [over and self.flag == f for f in ("terminated", "truncated")]
+        return self.page, self.reward, *ends, {}
+
+
+class OneFlag(gymnasium.Wrapper):
+    """Joins the two flags into one, as gym had it."""
+
+    def step(self, action):
+        observation, reward, terminated, truncated, info = self.env.step(action)
+        return observation, reward, terminated or truncated, False, info
+
+
+class NoopStart(gymnasium.Wrapper):
+    noop_max = None
+
+    def __init__(self, environment, noop_max):
+        super().__init__(environment)
+        self.noop_max = noop_max
+
+
+@pytest.fixture
+def resize_without_opencv(monkeypatch):
+    # `AtariPreprocessing` needs one function of OpenCV.
+    def resize(image, size, interpolation):
+        rows = np.linspace(0, image.shape[0] - 1, size[1]).astype(int)
+        columns = np.linspace(0, image.shape[1] - 1, size[0]).astype(int)
+        return image[rows][:, columns]
+
+    fake = types.SimpleNamespace(resize=resize, INTER_AREA=3)
+    monkeypatch.setitem(sys.modules, "cv2", fake)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["CartPole-v1", "MountainCar-v0", "Acrobot-v1", "Pendulum-v1"]
+    + [
+        "FrozenLake-v1",
+        "Taxi-v4",
+        "CliffWalking-v1",
+        "MountainCarContinuous-v0",
+    ],
+)
+def test_clean_environments(name):
+    assert traps(gymnasium.make(name), steps=1_000) == []
+
+
+@pytest.mark.parametrize("mode", ["sync", "async", "vector_entry_point"])
+def test_clean_vector_environments(mode):
+    environment = gymnasium.make_vec("CartPole-v1", 3, vectorization_mode=mode)
+    assert traps(environment) == []
+    environment.close()
+
+
+def test_clean_atari():
+    environment = rlk.environments.atari("space_invaders", num_envs=2)
+    assert traps(environment, steps=200) == []
+    assert traps(as_vector(environment)) == []
+    assert traps(environment.twin(sticky_actions=0.25, noop_max=0)) == []
+
+
+def test_clean_atari_of_gymnasium(resize_without_opencv):
+    # The bare id: sticky actions, and nothing of the protocol before them.
+    assert traps(gymnasium.make("ALE/Pong-v5")) == []
+    environment = gymnasium.make(
+        "ALE/Pong-v5", frameskip=1, repeat_action_probability=0
+    )
+    environment = AtariPreprocessing(environment, grayscale_newaxis=True)
+    assert traps(environment) == []
+
+
+def frames_of_a_step(text):
+    return int(text.split("plays ")[1].split(" frames")[0])
+
+
+def test_frame_skip_twice():
+    environment = MaxAndSkipObservation(gymnasium.make("ALE/Pong-v5"), skip=4)
+    (finding,) = check(environment, steps=5, verbose=False)
+    assert finding.trap == SKIP
+    assert frames_of_a_step(finding.seen) == 16
+    assert "frameskip=1" in finding.fix
+
+
+def test_frame_skip_in_two_wrappers(resize_without_opencv):
+    environment = gymnasium.make("PongNoFrameskip-v4")
+    environment = AtariPreprocessing(environment, grayscale_newaxis=True)
+    assert traps(environment) == []
+    assert traps(MaxAndSkipObservation(environment, skip=2)) == [SKIP]
+
+
+def test_frame_skip_in_a_wrapper_of_unknown_names():
+    class Repeat(gymnasium.Wrapper):
+        def step(self, action):
+            self.env.step(action)
+            return self.env.step(action)
+
+    environment = gymnasium.make("ALE/Pong-v5", frameskip=3)
+    assert traps(environment) == []
+    (finding,) = check(Repeat(environment), steps=5, verbose=False)
+    assert finding.trap == SKIP
+    assert frames_of_a_step(finding.seen) == 6
+
+
+def test_frame_skip_drawn_from_a_range():
+    environment = gymnasium.make("Pong-v4")
+    assert environment.unwrapped._frameskip == (2, 5)
+    assert traps(environment) == []
+    assert traps(MaxAndSkipObservation(environment, skip=4)) == [SKIP]
+
+
+@pytest.mark.parametrize("mode", ["sync", "async"])
+def test_frame_skip_inside_a_vector(mode):
+    environment = gymnasium.make_vec(
+        "ALE/Pong-v5",
+        2,
+        vectorization_mode=mode,
+        wrappers=[MaxAndSkipObservation],
+    )
+    assert traps(environment, steps=4) == [SKIP]
+    environment.close()
+
+
+def test_sticky_actions_with_no_ops():
+    for probability, noop_max, found in [
+        (0.25, 30, [STICKY]),
+        (0.25, 1, []),
+        (0.0, 30, []),
+    ]:
+        environment = rlk.environments.atari(
+            "pong", sticky_actions=probability, noop_max=noop_max
+        )
+        assert traps(environment, steps=5) == found
+
+
+def test_sticky_actions_in_gymnasiums_ids(resize_without_opencv):
+    for name, options, found in [
+        ("PongNoFrameskip-v0", {}, [STICKY]),
+        ("PongNoFrameskip-v0", {"noop_max": 0}, []),
+        (
+            "PongNoFrameskip-v0",
+            {"noop_max": 0, "terminal_on_life_loss": True},
+            [STICKY],
+        ),
+        ("PongNoFrameskip-v4", {}, []),
+    ]:
+        environment = AtariPreprocessing(
+            gymnasium.make(name), grayscale_newaxis=True, **options
+        )
+        assert traps(environment, steps=5) == found
+
+
+def test_sticky_actions_name_their_probability():
+    environment = NoopStart(
+        gymnasium.make("ALE/Pong-v5", repeat_action_probability=0.1), 30
+    )
+    (finding,) = check(environment, steps=5, verbose=False)
+    assert "probability 0.10, beside random no-ops" in finding.seen
+
+
+def test_gymnasiums_own_vector_of_atari():
+    # The id sets sticky actions; the vector class adds no-ops, frames first.
+    environment = gymnasium.make_vec("ALE/Pong-v5", 2)
+    assert traps(environment, steps=6) == [STICKY, ORDER]
+    environment = gymnasium.make_vec("ALE/Pong-v5", 2, noop_max=0)
+    assert traps(environment, steps=6) == [ORDER]
+
+
+@pytest.mark.parametrize(
+    "dtype, brightness, found",
+    [
+        ("float32", 200, [UNSCALED]),
+        ("float64", 11, [UNSCALED]),
+        ("float32", 1, []),
+        ("float32", -3, []),
+        ("uint8", 200, []),
+    ],
+)
+def test_unscaled_images(dtype, brightness, found):
+    environment = Corridor((20, 20, 3), dtype, brightness)
+    assert traps(environment) == found
+
+
+def test_features_are_not_images():
+    assert traps(Corridor((4,), "float32", 200)) == []
+    assert traps(Corridor((5, 5, 3), "float32", 200)) == []
+
+
+def test_float_copies_of_real_frames():
+    environment = gymnasium.make("ALE/Pong-v5")
+    space = spaces.Box(0, 255, (210, 160, 3), np.float32)
+    as_floats = TransformObservation(
+        environment, lambda frame: np.float32(frame), space
+    )
+    assert traps(as_floats) == [UNSCALED]
+    scaled = TransformObservation(
+        environment, lambda frame: np.float32(frame) / 255, space
+    )
+    assert traps(scaled) == []
+
+
+@pytest.mark.parametrize(
+    "shape, found",
+    [
+        ((3, 64, 64), [ORDER]),
+        ((4, 84, 84), [ORDER]),
+        ((20, 84, 84), [ORDER]),
+        ((1, 210, 160), [ORDER]),
+        ((2, 10, 10), [ORDER]),
+        ((4, 210, 160, 3), [ORDER]),
+        ((4, 3, 84, 84), [ORDER]),
+        ((64, 64, 3), []),
+        ((84, 84, 20), []),
+        ((210, 160, 3, 4), []),
+        ((64, 64, 64), []),
+        ((84, 84), []),
+        ((2, 5, 5), []),
+        ((4, 100), []),
+    ],
+)
+def test_channel_order(shape, found):
+    assert traps(Corridor(shape, "uint8")) == found
+
+
+def test_channel_order_of_stacked_frames_names_the_new_shape():
+    environment = FrameStackObservation(gymnasium.make("ALE/Pong-v5"), 4)
+    (finding,) = check(environment, steps=5, verbose=False)
+    assert finding.trap == ORDER
+    assert "(4, 210, 160, 3)" in finding.seen
+    assert "(210, 160, 3, 4)" in finding.fix
+
+
+def test_advice_on_channel_order_works():
+    environment = FrameStackObservation(gymnasium.make("ALE/Pong-v5"), 4)
+    space = spaces.Box(0, 255, (210, 160, 3, 4), np.uint8)
+    environment = gymnasium.wrappers.TransformObservation(
+        environment, lambda x: np.moveaxis(x, 0, -1), space
+    )
+    assert traps(environment) == []
+
+
+@pytest.mark.parametrize("reward, found", [(501, [HUGE]), (-501, [HUGE])])
+def test_huge_rewards(reward, found):
+    assert traps(Corridor(reward=reward)) == found
+    assert traps(Corridor(reward=reward * 0.9)) == []
+
+
+def test_huge_rewards_of_a_real_environment():
+    environment = gymnasium.make("Pendulum-v1")
+    assert traps(TransformReward(environment, lambda r: r * 1e4)) == [HUGE]
+
+
+def test_time_limit_missing():
+    environment = gymnasium.make("CartPole-v1").unwrapped
+    (finding,) = check(environment, verbose=False)
+    assert finding.trap == LIMIT
+    assert "limit of 500 steps" in finding.seen
+    assert traps(TimeLimit(environment, 500)) == []
+
+
+def test_time_limit_joined_with_the_end():
+    # No random player keeps the pole up for 500 steps.
+    environment = OneFlag(gymnasium.make("CartPole-v1"))
+    (finding,) = check(environment, steps=5, verbose=False)
+    assert finding.trap == LIMIT
+    assert "500 steps the environment returns terminated=True" in finding.seen
+
+
+def test_time_limit_joined_inside_a_vector():
+    environment = gymnasium.make_vec(
+        "CartPole-v1", 2, vectorization_mode="sync", wrappers=[OneFlag]
+    )
+    assert traps(environment, steps=4) == [LIMIT]
+
+
+def test_time_limit_inside_the_environment():
+    (finding,) = check(Corridor(lengths=(20,)), steps=100, verbose=False)
+    assert finding.trap == LIMIT
+    assert "5 of 5 terminated episodes lasted 20 steps" in finding.seen
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"lengths": (20,), "flag": "truncated"},
+        {"lengths": (20, 21)},
+        {"lengths": (9,)},
+        {"lengths": (33,)},  # two episodes only
+    ],
+)
+def test_ends_that_are_no_limit(options):
+    assert traps(Corridor(**options), steps=98) == []
+
+
+def test_time_limit_of_a_vector_class():
+    class OneFlagForAll(gymnasium.vector.VectorWrapper):
+        def step(self, actions):
+            observation, reward, terminated, truncated, info = self.env.step(
+                actions
+            )
+            return (
+                observation,
+                reward,
+                terminated | truncated,
+                truncated & False,
+                info,
+            )
+
+    environment = gymnasium.make_vec(
+        "CartPole-v1",
+        4,
+        vectorization_mode="vector_entry_point",
+        max_episode_steps=15,
+    )
+    assert traps(environment, steps=400) == []
+    (finding,) = check(OneFlagForAll(environment), 400, verbose=False)
+    assert finding.trap == LIMIT
+    assert "lasted 15 steps exactly" in finding.seen
+
+
+def test_several_traps_at_once():
+    environment = Corridor((3, 32, 32), "float32", 255, 1e6, (12,))
+    assert traps(environment) == [UNSCALED, ORDER, HUGE, LIMIT]
+
+
+def test_report(capsys):
+    check(Corridor(reward=900))
+    report = capsys.readouterr().out
+    assert report.startswith("`check` found 1 trap(s) in the environment:\n1. ")
+    assert "rewards of huge scale: a single step brought a reward of 900" in (
+        report
+    )
+    assert "\n   Fix: divide the rewards" in report
+    check(gymnasium.make("CartPole-v1"), steps=2_000)
+    assert capsys.readouterr().out == (
+        "`check` found no trap in the environment (2,000 steps).\n"
+    )
+
+
+def test_report_says_what_cannot_be_seen(capsys):
+    check(Corridor((20, 20, 1), "uint8"), steps=5)
+    assert "Rescaling(1 / 255)" in capsys.readouterr().out
+    check(Corridor((20, 20, 1), "float32"), steps=5)
+    assert "Rescaling" not in capsys.readouterr().out
+
+
+def test_environment_is_reset_afterwards():
+    environment = gymnasium.make("CartPole-v1")
+    expected, _ = environment.reset(seed=3)
+    check(environment, seed=3, verbose=False)
+    assert environment.unwrapped.state == pytest.approx(expected)
+    assert environment.get_wrapper_attr("_elapsed_steps") == 0
+
+
+def test_bad_input():
+    with pytest.raises(ValueError, match="`steps` must be a positive integer"):
+        check(gymnasium.make("CartPole-v1"), steps=0)
+    with pytest.raises(ValueError, match="`seed` must be a non-negative"):
+        check(gymnasium.make("CartPole-v1"), seed=-1)
+    with pytest.raises(ValueError, match="must be a `gymnasium.Env`"):
+        check("CartPole-v1")

@@ -1,0 +1,202 @@
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import imageio.v3 as iio
+import keras
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw, ImageFont
+
+RECIPES = pathlib.Path(__file__).parents[2] / "docs" / "recipes"
+
+pytestmark = pytest.mark.tensorflow_only
+
+
+def run(name, folder, *flags):
+    process = subprocess.run(
+        [
+            *(sys.executable, str(RECIPES / f"{name}.py"), "--quick"),
+            *("--seed", "1", "--out", str(folder), *flags),
+        ],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "MPLBACKEND": "agg"},
+    )
+    assert process.returncode == 0, process.stderr[-3000:]
+    first, *_, last = process.stdout.strip().splitlines()
+    assert "minutes on two CPU cores" in process.stdout
+    results = json.loads((folder / "results.json").read_text())
+    assert results["seed"] == 1
+    return results, last
+
+
+def check_pictures(folder, *names):
+    for name in names:
+        picture = iio.imread(folder / name)[..., :3]
+        assert min(picture.shape[:2]) > 350, name
+        # A blank picture, and one of empty axes, has hardly any dark pixel.
+        assert np.mean(picture.min(axis=-1) < 200) > 0.01, name
+        assert picture.std() > 10, name
+
+
+def columns(folder):
+    lines = (folder / "history.csv").read_text().splitlines()
+    return lines[0].split(","), len(lines) - 1
+
+
+def write_digits(path, count):
+    """Write drawn digits, moved and turned, as MNIST stores its own."""
+    generator = np.random.default_rng(0)
+    digits = generator.integers(10, size=count)
+    font = ImageFont.load_default(size=24)
+    images = []
+    for digit in digits:
+        image = Image.new("L", (28, 28))
+        ImageDraw.Draw(image).text(
+            tuple(14 + generator.uniform(-2, 2, 2)),
+            str(digit),
+            fill=255,
+            font=font,
+            anchor="mm",
+        )
+        image = image.rotate(generator.uniform(-12, 12), Image.BILINEAR)
+        images.append(np.asarray(image))
+    np.savez(path, x=np.stack(images), y=digits.astype("uint8"))
+
+
+def graph_operations(folder):
+    from tensorboard.backend.event_processing import event_accumulator
+
+    events = event_accumulator.EventAccumulator(str(folder))
+    events.Reload()
+    return {node.op for node in events.Graph().node}
+
+
+def test_mnist_three_layer(tmp_path):
+    write_digits(tmp_path / "digits.npz", 2_500)
+    out = tmp_path / "out"
+    results, last = run(
+        "mnist_three_layer", out, "--data", str(tmp_path / "digits.npz")
+    )
+    assert results["training_digits"] == 2_000
+    assert results["held_out_digits"] == 500
+    assert results["accuracy"] >= 0.9
+    # The same network from low-level parts ends with the same weights.
+    assert results["low_level_accuracy"] == results["accuracy"]
+    assert results["largest_weight_difference"] < 1e-4
+    assert f"{results['accuracy']:.2%}" in last
+    header, epochs = columns(out)
+    assert "val_accuracy" in header and epochs == 3
+    check_pictures(out, "learning_curve.png", "mistakes.png")
+    for name in ("layers", "low_level"):
+        assert "MatMul" in graph_operations(out / "logs" / name)
+    network = keras.models.load_model(out / "mnist.keras", safe_mode=True)
+    data = np.load(tmp_path / "digits.npz")
+    answers = network.predict(data["x"][-500:], verbose=0).argmax(axis=1)
+    assert np.mean(answers == data["y"][-500:]) == pytest.approx(
+        results["accuracy"]
+    )
+
+
+def test_brain_segmentation(tmp_path):
+    results, _ = run("brain_segmentation", tmp_path)
+    assert results["dice_mean"] >= 0.7
+    assert results["best_validation_loss"] < 0.15
+    # Masks move, and as their images do.
+    assert results["mask_pixels_moved"] > 0.01
+    assert results["masks_turned_as_images"] > 0.99
+    # Patients are held out whole, three of eleven.
+    assert results["training_patients"] == 18
+    held_out = results["dice_of_patients"]
+    assert len(held_out) == 6
+    assert results["held_out_slices"] == 60
+    header, epochs = columns(tmp_path)
+    assert "val_loss" in header and epochs == 5
+    check_pictures(
+        tmp_path, "predictions.png", "augmentation.png", "learning_curve.png"
+    )
+    # The saved model finds the lesions of a held-out patient's files.
+    network = keras.models.load_model(
+        tmp_path / "brain_segmentation.keras", safe_mode=True
+    )
+    best = max(held_out, key=held_out.get)
+    overlap = area = 0
+    for path in (tmp_path / "slices" / best).glob("*_mask.tif"):
+        truth = np.asarray(Image.open(path)) > 127
+        image = np.asarray(
+            Image.open(path.with_name(path.name.replace("_mask", ""))), float
+        )
+        assert image.shape == (64, 64, 3)
+        image = 255 * (image - image.min()) / (image.max() - image.min())
+        found = network.predict(image[None], verbose=0)[0, ..., 0] > 0.5
+        overlap += 2 * np.sum(truth & found)
+        area += truth.sum() + found.sum()
+    assert overlap / area == pytest.approx(held_out[best], abs=0.02)
+
+
+def test_brain_segmentation_says_what_files_it_looks_for(tmp_path):
+    process = subprocess.run(
+        [
+            *(sys.executable, str(RECIPES / "brain_segmentation.py")),
+            *("--data", str(tmp_path), "--out", str(tmp_path / "out")),
+        ],
+        capture_output=True,
+        text=True,
+    )
+    assert process.returncode == 1
+    assert "No files like PATIENT/PATIENT_1_mask.tif" in process.stderr
+
+
+def test_insert_into_pretrained(tmp_path):
+    results, _ = run("insert_into_pretrained", tmp_path)
+    for change in ("head", "inserted_layers", "regulariser"):
+        assert results[f"unchanged_by_{change}"] is True
+    assert results["same_when_inserted"] is True
+    assert results["trained_accuracy"] > 0.6
+    # Of 20; random actions reach 5.
+    assert results["evaluation_mean"] > 8
+    assert results["negatives_after"] > results["negatives_before"] + 0.1
+    assert 0.85 < results["interval_coverage"] <= 1
+    # The attribute adds nothing; layers built anew add what they should.
+    assert results["loss_added_by_attribute"] == pytest.approx(0, abs=1e-6)
+    assert results["loss_expected"] > 0.01
+    for added in ("loss_added", "loss_added_after_loading"):
+        assert results[added] == pytest.approx(
+            results["loss_expected"], rel=1e-3
+        )
+    header, epochs = columns(tmp_path)
+    assert "evaluation_return" in header and epochs == 5
+    check_pictures(
+        tmp_path,
+        "learning_curve.png",
+        "size.png",
+        "negatives.png",
+        "regularisation.png",
+    )
+    picture = np.zeros((1, 32, 32, 3), "uint8")
+    agent = keras.models.load_model(tmp_path / "agent.keras")
+    assert agent.predict(picture, verbose=0).shape == (1, 4)
+    size = keras.models.load_model(tmp_path / "size.keras")
+    assert size(picture).stddev().shape == (1, 1)
+    regularised = keras.models.load_model(tmp_path / "regularised.keras")
+    assert regularised.losses
+
+
+def test_many_models_one_process(tmp_path):
+    pytest.importorskip("keras_tuner")
+    results, _ = run("many_models_one_process", tmp_path, "--models", "6")
+    assert results["models"] == 6
+    assert results["best_score"] > 0.65
+    # A model scores the same in the search, in a loop, in its own process.
+    assert results["largest_score_difference"] < 1e-6
+    # Processor time aside, starting a process brings a gigabyte's half along.
+    assert results["memory_of_a_process_mib"] > 200
+    header, models = columns(tmp_path)
+    assert models == 6
+    assert header[:4] == ["model", "score", "seconds", "memory_mib"]
+    check_pictures(tmp_path, "memory.png", "best_model.png")
+    best = keras.models.load_model(tmp_path / "best.keras", safe_mode=True)
+    assert best.predict(np.zeros((1, 2)), verbose=0).shape == (1, 1)

@@ -1,5 +1,6 @@
 """What is drawn from a buffer, and the forms of observations and batches."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,14 +23,34 @@ class Draw(NamedTuple):
     weight: np.ndarray | None
 
 
-def to_batch(draw: Draw, frame_stack: int | None, copy: bool) -> Batch:
+def view_frames_last(frames: np.ndarray) -> np.ndarray:
+    """Return frames [k, B, *frame] as stacks [B, *frame, k], not copied."""
+    return np.moveaxis(frames, 0, -1)
+
+
+def copy_frames_last(frames: np.ndarray) -> np.ndarray:
+    """Return frames [k, B, *frame] as stacks [B, *frame, k] in one piece.
+
+    As models want them; this takes longer than drawing them.
+    """
+    result = np.empty((*frames.shape[1:], len(frames)), frames.dtype)
+    # Frame by frame: three times as fast as copying the view.
+    for position, frame in enumerate(frames):
+        result[..., position] = frame
+    return result
+
+
+def to_batch(
+    draw: Draw,
+    frame_stack: int | None,
+    frames_last: Callable[[Any], Any] = view_frames_last,
+) -> Batch:
     """Return a draw in the form that models train on.
 
     Args:
-        draw: What was drawn.
+        draw: What was drawn, as arrays or as tensors.
         frame_stack: Length k of the observations' stacks, or `None`.
-        copy: Whether to lay stacks out as models want them, frames innermost,
-            which takes longer than drawing them. Otherwise they are views.
+        frames_last: Makes stacks of frames [k, B, *frame].
 
     Returns:
         `(observation, {"action", "reward", "discount", "next_observation"})`;
@@ -37,10 +58,10 @@ def to_batch(draw: Draw, frame_stack: int | None, copy: bool) -> Batch:
         third item.
     """
     if frame_stack is None:
-        observation, next_observation = draw.frames
+        observation, next_observation = draw.frames[0], draw.frames[1]
     else:
-        observation = _frames_last(draw.frames[:frame_stack], copy)
-        next_observation = _frames_last(draw.frames[-frame_stack:], copy)
+        observation = frames_last(draw.frames[:frame_stack])
+        next_observation = frames_last(draw.frames[-frame_stack:])
     rest = {
         "action": draw.action,
         "reward": draw.reward,
@@ -52,37 +73,31 @@ def to_batch(draw: Draw, frame_stack: int | None, copy: bool) -> Batch:
     return observation, {**rest, "index": draw.index}, draw.weight
 
 
-def blank_batch(
+def blank_draw(
     batch_size: int,
     frame_shape: tuple[int, ...],
     frame_dtype: np.dtype,
-    frame_stack: int | None,
+    stack: int,
     weighs: bool,
-) -> Batch:
-    """Return zeros in the form of a batch, with weights of 1.
+) -> Draw:
+    """Return zeros in the form of a draw, with weights of 1.
 
     Args:
         batch_size: Transitions B of the batch.
         frame_shape: Shape of one frame.
         frame_dtype: NumPy dtype of one frame.
-        frame_stack: Length k of the observations' stacks, or `None`.
-        weighs: Whether the batch has indices and weights.
-
-    Returns:
-        As `to_batch`.
+        stack: Number of frames k of an observation.
+        weighs: Whether the draw has weights.
     """
     zeros = np.zeros(batch_size, np.float32)
-    draw = Draw(
-        np.zeros(
-            (2 * (frame_stack or 1), batch_size, *frame_shape), frame_dtype
-        ),
+    return Draw(
+        np.zeros((2 * stack, batch_size, *frame_shape), frame_dtype),
         np.zeros(batch_size, np.int32),
         zeros,
         zeros,
         np.zeros(batch_size, np.int64),
         zeros + 1 if weighs else None,
     )
-    return to_batch(draw, frame_stack, copy=True)
 
 
 def frames_of(
@@ -118,14 +133,3 @@ def frames_first(
     if frame_stack is None:
         return observation[:, None]
     return np.moveaxis(observation, -1, 1)
-
-
-def _frames_last(frames: np.ndarray, copy: bool) -> np.ndarray:
-    view = np.moveaxis(frames, 0, -1)
-    if not copy:
-        return view
-    result = np.empty(view.shape, view.dtype)
-    # Frame by frame: three times as fast as copying the view.
-    for position, frame in enumerate(frames):
-        result[..., position] = frame
-    return result

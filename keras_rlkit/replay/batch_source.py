@@ -2,7 +2,7 @@
 
 import collections
 
-from keras_rlkit.replay.batch import Batch
+from keras_rlkit.replay.batch import Batch, Draw
 from keras_rlkit.utils import check_non_negative_integer
 
 # Drawing a smaller batch takes less time than waking a thread for it.
@@ -25,30 +25,38 @@ class BatchSource:
         prefetch: Batches to draw ahead, or `None` to choose by size.
         looks: Whether such looks happen. Without them the first batch asked
             for is training already.
+        as_stored: Whether to leave the frames of stacks as they lie in
+            storage.
     """
 
     def __init__(
-        self, buffer, batch_size: int, prefetch: int | None, looks: bool
+        self,
+        buffer,
+        batch_size: int,
+        prefetch: int | None,
+        looks: bool,
+        as_stored: bool = False,
     ):
         self._buffer = buffer
-        self._batch_size = batch_size
-        self.blank = buffer.blank(batch_size)
+        self._draw = batch_size, as_stored
+        self.blank = buffer.blank(batch_size, as_stored)
         if prefetch is None:
-            prefetch = int(2 * self.blank[0].nbytes >= PREFETCH_FROM_BYTES)
+            observations = 2 * buffer.blank(batch_size)[0].nbytes
+            prefetch = int(observations >= PREFETCH_FROM_BYTES)
         self._prefetch = check_non_negative_integer("prefetch", prefetch)
         self._ahead: collections.deque = collections.deque()
         self._looks = looks
         self._looked_at = 0
         self._forgotten = 0
 
-    def take(self, index: int) -> Batch:
+    def take(self, index: int) -> Batch | Draw:
         """Return one batch.
 
         Args:
             index: Number of the batch since the iterator began.
 
         Returns:
-            As `ReplayBuffer.sample`, observations in contiguous arrays.
+            As `ReplayBuffer.draw`.
 
         Raises:
             ValueError: If the buffer holds too little.
@@ -62,11 +70,11 @@ class BatchSource:
             self._ahead.clear()
             self._forgotten = forgotten
         if not self._prefetch:
-            return self._buffer.draw(self._batch_size)
+            return self._buffer.draw(*self._draw)
         batch = self._ahead.popleft().result() if self._ahead else None
         # Not before the result is in: two threads would fight for Python.
         while len(self._ahead) < self._prefetch + (batch is None):
-            self._ahead.append(self._buffer.draw_later(self._batch_size))
+            self._ahead.append(self._buffer.draw_later(*self._draw))
         return self._ahead.popleft().result() if batch is None else batch
 
     def _is_a_look(self, index: int) -> bool:

@@ -11,7 +11,9 @@ import numpy as np
 from keras_rlkit.replay import saving
 from keras_rlkit.replay.batch import (
     Batch,
-    blank_batch,
+    Draw,
+    blank_draw,
+    copy_frames_last,
     frames_first,
     frames_of,
     to_batch,
@@ -332,7 +334,7 @@ class ReplayBuffer:
         """
         batch_size = check_positive_integer("batch_size", batch_size)
         self._worker.settle()
-        return self._draw(batch_size, copy=False)
+        return to_batch(self._draw(batch_size, True), self.frame_stack)
 
     def transitions(self) -> Batch:
         """Return everything stored, oldest first, in the form of a batch.
@@ -344,7 +346,7 @@ class ReplayBuffer:
         with self._lock:
             oldest, size = self._stored()
             stored = self._store.read(np.arange(oldest, oldest + size), None)
-        return to_batch(stored, self.frame_stack, False)
+        return to_batch(stored, self.frame_stack)
 
     def trajectories(self) -> list[np.ndarray]:
         """Return which of the stored transitions follow each other.
@@ -445,48 +447,55 @@ class ReplayBuffer:
 
         return Batches(self, self._note_batch_size(batch_size), prefetch)
 
-    def draw(self, batch_size: int) -> Batch:
+    def draw(self, batch_size: int, as_stored: bool = False) -> Batch | Draw:
         """Draw one batch as `sample` does, in contiguous arrays.
 
         What `dataset` and `batches` are made of; `sample` is faster.
 
         Args:
             batch_size: Positive integer B, at most `len(buffer)`.
+            as_stored: Whether to leave the frames of stacks as they lie in
+                storage. Defaults to `False`.
 
         Returns:
-            As `sample`.
+            As `sample`; with `as_stored` a `Draw`.
         """
         self._worker.settle()
-        return self._draw(batch_size, copy=True)
+        return self._draw(batch_size, as_stored)
 
-    def draw_later(self, batch_size: int) -> concurrent.futures.Future:
+    def draw_later(
+        self, batch_size: int, as_stored: bool = False
+    ) -> concurrent.futures.Future:
         """Draw one batch in the background, from what is stored now.
 
         Args:
-            batch_size: Positive integer B.
+            batch_size: As in `draw`.
+            as_stored: As in `draw`.
 
         Returns:
             A future whose result is that of `draw`. Whatever changes the
             buffer waits until it has been drawn.
         """
-        return self._worker.submit(self._draw, batch_size, True)
+        return self._worker.submit(self._draw, batch_size, as_stored)
 
-    def blank(self, batch_size: int) -> Batch:
+    def blank(self, batch_size: int, as_stored: bool = False) -> Batch | Draw:
         """Return zeros in the form of `draw`, whatever is stored.
 
         Args:
-            batch_size: Positive integer B.
+            batch_size: As in `draw`.
+            as_stored: As in `draw`.
 
         Returns:
-            As `sample`.
+            As `draw`.
         """
-        return blank_batch(
+        draw = blank_draw(
             batch_size,
             self._frame_shape,
             self.observation_dtype,
-            self.frame_stack,
+            self._stack,
             self.sampler.weighs,
         )
+        return draw if as_stored else self._laid_out(draw)
 
     def save(self, path: str | pathlib.Path) -> None:
         """Write the whole buffer to one file, without pickles.
@@ -596,7 +605,7 @@ class ReplayBuffer:
             self.sampler.restore(arrays, state["sampler"])
             self._generator.bit_generator.state = state["generator"]
 
-    def _draw(self, batch_size: int, copy: bool) -> Batch:
+    def _draw(self, batch_size: int, as_stored: bool) -> Batch | Draw:
         with self._lock:
             size = len(self)
             if size < batch_size:
@@ -610,7 +619,10 @@ class ReplayBuffer:
                 self._generator, *self._stored(), batch_size
             )
             draw = self._store.read(index, weight)
-        return to_batch(draw, self.frame_stack, copy)
+        return draw if as_stored else self._laid_out(draw)
+
+    def _laid_out(self, draw: Draw) -> Batch:
+        return to_batch(draw, self.frame_stack, copy_frames_last)
 
     def _note_batch_size(self, batch_size: int) -> int:
         batch_size = check_positive_integer("batch_size", batch_size)

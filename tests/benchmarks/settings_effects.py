@@ -1,6 +1,7 @@
 """Measure what each setting of speed and memory does, one at a time.
 
     python tests/benchmarks/settings_effects.py [--quick] [--out FILE.md]
+        [--parts training environments memory]
 
 Settings that are compared take turns (A B A B ...), so that a machine whose
 speed drifts hits all of them. Nothing else should run meanwhile. About two
@@ -24,6 +25,9 @@ layers = keras.layers
 parser = argparse.ArgumentParser()
 parser.add_argument("--quick", action="store_true")
 parser.add_argument("--out", type=pathlib.Path)
+parser.add_argument(
+    "--parts", nargs="+", default=["training", "environments", "memory"]
+)
 options = parser.parse_args()
 repeats = 2 if options.quick else 3
 on_tensorflow = keras.backend.backend() == "tensorflow"
@@ -122,11 +126,13 @@ def fill(
         warmup_steps=steps,
         seed=0,
     )
-    collect.set_model(network)
+    collect.set_model(rlk.models.DoubleDQN(network))
     collect.on_train_begin()
 
 
-def training(make: Callable, replay: object, batch: int, steps: int) -> None:
+def training(
+    make: Callable, replay: object, batch: int, steps: int
+) -> Callable:
     """Return a function that trains, for each setting of `compile`."""
 
     def fit_with(
@@ -260,8 +266,11 @@ def write_table(path: pathlib.Path) -> None:
 
 
 if __name__ == "__main__":
-    effects_on_training()
-    effects_of_environments()
-    effects_on_memory()
+    if "training" in options.parts:
+        effects_on_training()
+    if "environments" in options.parts:
+        effects_of_environments()
+    if "memory" in options.parts:
+        effects_on_memory()
     if options.out:
         write_table(options.out)

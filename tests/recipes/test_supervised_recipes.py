@@ -26,7 +26,7 @@ def run(name, folder, *flags):
         env={**os.environ, "MPLBACKEND": "agg"},
     )
     assert process.returncode == 0, process.stderr[-3000:]
-    first, *_, last = process.stdout.strip().splitlines()
+    last = process.stdout.strip().splitlines()[-1]
     assert "minutes on two CPU cores" in process.stdout
     results = json.loads((folder / "results.json").read_text())
     assert results["seed"] == 1
@@ -168,7 +168,7 @@ def test_insert_into_pretrained(tmp_path):
             results["loss_expected"], rel=1e-3
         )
     header, epochs = columns(tmp_path)
-    assert "evaluation_return" in header and epochs == 5
+    assert "evaluation_return" in header and epochs == 10
     check_pictures(
         tmp_path,
         "learning_curve.png",
@@ -187,15 +187,19 @@ def test_insert_into_pretrained(tmp_path):
 
 def test_many_models_one_process(tmp_path):
     pytest.importorskip("keras_tuner")
-    results, _ = run("many_models_one_process", tmp_path, "--models", "6")
-    assert results["models"] == 6
+    results, _ = run("many_models_one_process", tmp_path, "--models", "5")
+    assert results["models"] == 5
     assert results["best_score"] > 0.65
     # A model scores the same in the search, in a loop, in its own process.
     assert results["largest_score_difference"] < 1e-6
-    # Processor time aside, starting a process brings a gigabyte's half along.
-    assert results["memory_of_a_process_mib"] > 200
+    # What a model leaves behind: nothing, its graph, or all of it.
+    growth = [
+        results[f"growth{kind}_mib_per_model"]
+        for kind in ("", "_if_cleared", "_if_kept")
+    ]
+    assert growth[0] + 2 < growth[1] < growth[2]
     header, models = columns(tmp_path)
-    assert models == 6
+    assert models == 5
     assert header[:4] == ["model", "score", "seconds", "memory_mib"]
     check_pictures(tmp_path, "memory.png", "best_model.png")
     best = keras.models.load_model(tmp_path / "best.keras", safe_mode=True)

@@ -86,9 +86,9 @@ def test_large_batches_are_drawn_ahead(monkeypatch, size, expected):
     handed_in = []
     draw_later = buffer.draw_later
 
-    def note(batch_size):
-        handed_in.append(batch_size)
-        return draw_later(batch_size)
+    def note(*arguments):
+        handed_in.append(arguments)
+        return draw_later(*arguments)
 
     monkeypatch.setattr(buffer, "draw_later", note)
     no, frame = np.zeros(1, bool), np.ones((1, size), "uint8")

@@ -51,6 +51,36 @@ def test_batches_are_those_of_sample(prefetch):
             np.testing.assert_array_equal(rest[name], array)
 
 
+@pytest.mark.parametrize("n_step", [1, 2])
+@pytest.mark.parametrize(
+    "stack, dtype", [(4, "uint8"), (2, "uint8"), (4, "float32"), (1, "int16")]
+)
+def test_stacks_of_every_kind(stack, dtype, n_step):
+    """Four bytes are laid out as words, others one by one."""
+    buffers = [
+        ReplayBuffer(
+            50, (5, 3, stack), dtype, frame_stack=stack, n_step=n_step, seed=0
+        )
+        for _ in range(2)
+    ]
+    frames = np.random.default_rng(0).integers(0, 256, (45, 5, 3))
+    for buffer in buffers:
+        for t in range(40):
+            now, then = (
+                np.moveaxis(frames[i : i + stack], 0, -1).astype(dtype)[None]
+                for i in (t, t + 1)
+            )
+            buffer.add(now, np.array([t]), np.array([1.0]), NO, NO, then)
+    dataset = iter(buffers[0].dataset(8))
+    for _ in range(5):
+        observation, rest = next(dataset)
+        expected, labels = buffers[1].sample(8)
+        np.testing.assert_array_equal(observation, expected)
+        np.testing.assert_array_equal(
+            rest["next_observation"], labels["next_observation"]
+        )
+
+
 @pytest.mark.parametrize("prefetch", [0, 2])
 def test_what_is_drawn_from_depends_on_the_order_of_calls_alone(prefetch):
     buffer, plain = make(10), make(10)

@@ -76,9 +76,20 @@ def _page(package: str, name: str) -> str:
     directive = "autoclass" if inspect.isclass(thing) else "autofunction"
     # The fields of a named tuple stand in its docstring.
     fields = "   :no-members:\n" if hasattr(thing, "_fields") else ""
+    ours = [base.__module__.startswith("keras_rlkit") for base in _bases(thing)]
+    if len(ours) > 1 and all(ours):
+        fields += "   :inherited-members:\n"
     return (
         f"# {name}\n\n```{{eval-rst}}\n"
         f".. {directive}:: keras_rlkit.{package}.{name}\n{fields}```\n"
+    )
+
+
+def _bases(thing) -> list[type]:
+    return (
+        [base for base in inspect.getmro(thing) if base is not object]
+        if (inspect.isclass(thing))
+        else []
     )
 
 

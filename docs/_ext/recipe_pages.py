@@ -3,7 +3,7 @@
 A recipe is a Python file that reads from top to bottom: a docstring, code, and
 comments that begin with `# ## Heading` and are Markdown. Recipes aren't run
 by a build. Their pictures are those of `docs/results/`, of the page with the
-same name, or of the page that PICTURES names.
+same name, or of the page that RESULTS_OF names.
 """
 
 import ast
@@ -15,12 +15,12 @@ from myst_parser.parsers.sphinx_ import MystParser
 DOCS = pathlib.Path(__file__).parents[1]
 HEADING = re.compile(r"^# ## ")
 PICTURE = re.compile(r"!\[([^\]]*)\]\(([^)]+)\)")
-# Recipes whose results stand on a page of another name.
+# Recipes whose results stand on a page of another name, and their pictures.
 RESULTS_OF = {
-    "pendulum_ppo": "policy_gradients",
-    "cartpole_reinforce": "policy_gradients",
-    "cartpole_actor_critic": "policy_gradients",
-    "atari_ppo": "policy_gradients",
+    "pendulum_ppo": ("policy_gradients", "pendulum_ppo"),
+    "cartpole_reinforce": ("policy_gradients", "cartpole_reinforce"),
+    "cartpole_actor_critic": ("policy_gradients", "cartpole_(a2c|ppo)"),
+    "atari_ppo": ("policy_gradients", "atari_ppo"),
 }
 
 
@@ -54,16 +54,14 @@ def to_markdown(name: str, source: str) -> str:
 
 def pictures_of(name: str) -> list[tuple[str, str]]:
     """Return alternative text and path in `docs/` of a recipe's pictures."""
-    folder = DOCS / "results"
-    page = folder / f"{name}.md"
-    if page.exists():
-        found = PICTURE.findall(page.read_text())
-    else:
-        page = folder / f"{RESULTS_OF.get(name, name)}.md"
-        found = PICTURE.findall(page.read_text()) if page.exists() else []
-        # A page of several recipes: those with the recipe's name.
-        found = [(text, path) for text, path in found if name in path]
-    return [(text, f"results/{path}") for text, path in found]
+    page, which = RESULTS_OF.get(name, (name, ""))
+    file = DOCS / "results" / f"{page}.md"
+    found = PICTURE.findall(file.read_text()) if file.exists() else []
+    return [
+        (text, f"results/{path}")
+        for text, path in found
+        if re.search(which, path)
+    ]
 
 
 def gallery() -> str:
@@ -112,9 +110,8 @@ def _order(file: pathlib.Path) -> tuple:
 
 
 def _results(name: str) -> list[str]:
-    pictures = pictures_of(name)
-    lines = [f"![{text}](../{path})" for text, path in pictures]
-    page = RESULTS_OF.get(name, name)
+    lines = [f"![{text}](../{path})" for text, path in pictures_of(name)[:2]]
+    page = RESULTS_OF.get(name, (name, ""))[0]
     if (DOCS / "results" / f"{page}.md").exists():
         lines += ["", f"All numbers: [results](../results/{page}.md)."]
     return [*lines, ""]

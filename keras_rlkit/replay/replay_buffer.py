@@ -1,23 +1,13 @@
 """The replay buffer: stores transitions, gives batches."""
 
-import concurrent.futures
-import json
-import pathlib
 import threading
 from typing import Any, Self
 
 import numpy as np
 
-from keras_rlkit.replay import saving
-from keras_rlkit.replay.batch import (
-    Batch,
-    Draw,
-    blank_draw,
-    copy_frames_last,
-    frames_first,
-    frames_of,
-    to_batch,
-)
+from keras_rlkit.replay.batch import frames_first, frames_of
+from keras_rlkit.replay.batch_supply import BatchSupply
+from keras_rlkit.replay.buffer_state import BufferState
 from keras_rlkit.replay.checks import (
     check_dtype,
     check_shape,
@@ -26,30 +16,24 @@ from keras_rlkit.replay.checks import (
 )
 from keras_rlkit.replay.memory import check_disk, check_memory
 from keras_rlkit.replay.plan import plan, plan_for_environment
-from keras_rlkit.replay.prioritized import Prioritized
 from keras_rlkit.replay.sampler import Sampler
 from keras_rlkit.replay.storage import (
     Compressed,
     Disk,
     Memory,
     check_storage,
-    storage_config,
-    storage_from_config,
 )
 from keras_rlkit.replay.transition_store import TransitionStore
 from keras_rlkit.replay.uniform import Uniform
 from keras_rlkit.replay.worker import Worker
 from keras_rlkit.utils import (
-    check_choice,
     check_fraction,
     check_positive_integer,
     make_generator,
 )
 
-SAMPLERS = {"Uniform": Uniform, "Prioritized": Prioritized}
 
-
-class ReplayBuffer:
+class ReplayBuffer(BatchSupply, BufferState):
     """Stores what an agent lived through and gives it back in batches.
 
     The memory of off-policy learning. It takes one step of N environments at
@@ -238,19 +222,6 @@ class ReplayBuffer:
         return stored + self.sampler.size_of(self.capacity)
 
     @property
-    def largest_batch(self) -> int:
-        """Transitions of the largest batch asked of `dataset` or `batches`.
-
-        1 before any was asked for.
-        """
-        return self._largest_batch
-
-    @property
-    def ready(self) -> bool:
-        """Whether the largest batch asked of `dataset` or `batches` is in."""
-        return len(self) >= self._largest_batch
-
-    @property
     def has_priorities(self) -> bool:
         """Whether batches have `"index"`, for `update_priorities`."""
         return self.sampler.weighs
@@ -312,42 +283,6 @@ class ReplayBuffer:
         with self._lock:
             self._store.add(step)
 
-    def sample(self, batch_size: int) -> Batch:
-        """Draw one batch, as NumPy arrays.
-
-        Args:
-            batch_size: Positive integer B, at most `len(buffer)`.
-
-        Returns:
-            A tuple `(observation, rest)`. `observation` is an array
-            [B, *observation_shape]; `rest` is a dictionary with `action`
-            (int32 [B]), `reward` (float32 [B], the discounted sum over n
-            steps), `discount` (float32 [B], 0 where the episode terminated)
-            and `next_observation` [B, *observation_shape]. A third item,
-            `sample_weight` (float32 [B]), and `index` in the dictionary come
-            with samplers that weigh. Observations may share memory with each
-            other: copy before you write into them.
-
-        Raises:
-            ValueError: If the buffer is empty or holds fewer than
-                `batch_size` transitions.
-        """
-        batch_size = check_positive_integer("batch_size", batch_size)
-        self._worker.settle()
-        return to_batch(self._draw(batch_size, True), self.frame_stack)
-
-    def transitions(self) -> Batch:
-        """Return everything stored, oldest first, in the form of a batch.
-
-        Returns:
-            As `sample`, with `len(buffer)` rows.
-        """
-        self._worker.settle()
-        with self._lock:
-            oldest, size = self._stored()
-            stored = self._store.read(np.arange(oldest, oldest + size), None)
-        return to_batch(stored, self.frame_stack)
-
     def trajectories(self) -> list[np.ndarray]:
         """Return which of the stored transitions follow each other.
 
@@ -407,144 +342,6 @@ class ReplayBuffer:
         with self._lock:
             self.sampler.update(index, td_error, *self._stored())
 
-    def dataset(self, batch_size: int, prefetch: int | None = None) -> Any:
-        """Return an endless `tf.data.Dataset` of batches, for `fit`.
-
-        Batches are drawn while the model trains. What each is drawn from
-        depends on the order of calls alone, so the same seeds give the same
-        training, bit for bit.
-
-        Args:
-            batch_size: Positive integer B.
-            prefetch: How many batches to draw ahead, in a thread of its own.
-                `None` chooses 1 for batches of 256 KiB or more and 0 else.
-
-        Returns:
-            A `tf.data.Dataset` with the elements of `sample`, as tensors of
-            static shapes. While the buffer is empty the first elements are
-            zeros, so that a model can be built from them.
-        """
-        from keras_rlkit.replay.tf_dataset import make_dataset
-
-        return make_dataset(self, self._note_batch_size(batch_size), prefetch)
-
-    def batches(self, batch_size: int, prefetch: int | None = None) -> Any:
-        """Return an endless `keras.utils.PyDataset` of batches, for `fit`.
-
-        As `dataset`, without TensorFlow. For the JAX and PyTorch backends: on
-        TensorFlow Keras itself draws ahead, as far as its speed allows, so
-        that two runs differ. Use `dataset` there.
-
-        Args:
-            batch_size: Positive integer B.
-            prefetch: How many batches to draw ahead, in a thread of its own.
-                `None` chooses 1 for batches of 256 KiB or more and 0 else.
-
-        Returns:
-            A `keras.utils.PyDataset` with the elements of `sample`.
-        """
-        from keras_rlkit.replay.batches import Batches
-
-        return Batches(self, self._note_batch_size(batch_size), prefetch)
-
-    def draw(self, batch_size: int, as_stored: bool = False) -> Batch | Draw:
-        """Draw one batch as `sample` does, in contiguous arrays.
-
-        What `dataset` and `batches` are made of; `sample` is faster.
-
-        Args:
-            batch_size: Positive integer B, at most `len(buffer)`.
-            as_stored: Whether to leave the frames of stacks as they lie in
-                storage. Defaults to `False`.
-
-        Returns:
-            As `sample`; with `as_stored` a `Draw`.
-        """
-        self._worker.settle()
-        return self._draw(batch_size, as_stored)
-
-    def draw_later(
-        self, batch_size: int, as_stored: bool = False
-    ) -> concurrent.futures.Future:
-        """Draw one batch in the background, from what is stored now.
-
-        Args:
-            batch_size: As in `draw`.
-            as_stored: As in `draw`.
-
-        Returns:
-            A future whose result is that of `draw`. Whatever changes the
-            buffer waits until it has been drawn.
-        """
-        return self._worker.submit(self._draw, batch_size, as_stored)
-
-    def blank(self, batch_size: int, as_stored: bool = False) -> Batch | Draw:
-        """Return zeros in the form of `draw`, whatever is stored.
-
-        Args:
-            batch_size: As in `draw`.
-            as_stored: As in `draw`.
-
-        Returns:
-            As `draw`.
-        """
-        draw = blank_draw(
-            batch_size,
-            self._frame_shape,
-            self.observation_dtype,
-            self._stack,
-            self.sampler.weighs,
-        )
-        return draw if as_stored else self._laid_out(draw)
-
-    def save(self, path: str | pathlib.Path) -> None:
-        """Write the whole buffer to one file, without pickles.
-
-        Content, open n-step windows, write position, priorities and the
-        generator's state are kept, so that a loaded buffer continues exactly as
-        this one would.
-
-        Args:
-            path: File name. An existing file is replaced once the new one is
-                complete.
-        """
-        self.settle()
-        header = self.get_state()
-        saving.write(path, header, header.pop("arrays"))
-
-    @classmethod
-    def load(cls, path: str | pathlib.Path) -> Self:
-        """Read a buffer that `save` wrote. Runs no code from the file.
-
-        Args:
-            path: File name.
-
-        Returns:
-            A buffer equal to the one saved.
-
-        Raises:
-            ValueError: If the file is no complete buffer of this version.
-        """
-        header, arrays = saving.read(path)
-        config = header["config"]
-        sampler = config.pop("sampler")
-        check_choice("sampler", sampler["name"], SAMPLERS)
-        sampler = SAMPLERS[sampler["name"]].from_config(sampler["config"])
-        storage = storage_from_config(config.pop("storage"))
-        buffer = cls(**config, sampler=sampler, storage=storage)
-        # Files of `Uniform` once had no entry for the sampler.
-        state = {"sampler": {}, **header, "config": None, "arrays": arrays}
-        buffer._restore(state, path)
-        return buffer
-
-    def settle(self) -> None:
-        """Finish or forget what was begun ahead, so that `get_state` is whole.
-
-        Batches that a data set has drawn ahead are drawn anew.
-        """
-        self._worker.settle()
-        self.draws_forgotten += 1
-
     def end_trajectories(self) -> None:
         """Cut every trajectory under way, as truncated.
 
@@ -555,105 +352,6 @@ class ReplayBuffer:
         with self._lock:
             self._store.end_trajectories()
 
-    def get_state(self) -> dict[str, Any]:
-        """Return what `set_state` needs to continue exactly.
-
-        Call it right after `settle`.
-
-        Returns:
-            Nested dictionaries of numbers, strings and the arrays themselves,
-            not copies.
-        """
-        return {
-            "config": self._config(),
-            "counters": self._store.counters(),
-            "sampler": self.sampler.counters(),
-            "generator": self._generator.bit_generator.state,
-            "arrays": self._arrays(),
-        }
-
-    def set_state(self, state: dict[str, Any]) -> None:
-        """Continue from a state that `get_state` returned.
-
-        Args:
-            state: Dictionary from `get_state` of a buffer with the same
-                arguments.
-
-        Raises:
-            ValueError: If the state is of a buffer with other arguments.
-        """
-        expected = json.loads(json.dumps(self._config()))
-        received = json.loads(json.dumps(state["config"]))
-        if expected != received:
-            other = [n for n in expected if expected[n] != received.get(n)]
-            raise ValueError(
-                "The state must be of a buffer with the same arguments: "
-                f"{ {name: expected[name] for name in other} }. Received: a "
-                f"state with { {name: received.get(name) for name in other} }."
-            )
-        self.settle()
-        self._restore(state, None)
-
-    def _restore(
-        self, state: dict[str, Any], path: str | pathlib.Path | None
-    ) -> None:
-        arrays = state["arrays"]
-        self._store.prepare(state["counters"])
-        saving.check_arrays(path, self._arrays(), arrays)
-        with self._lock:
-            self._store.restore(arrays, state["counters"])
-            self.sampler.restore(arrays, state["sampler"])
-            self._generator.bit_generator.state = state["generator"]
-
-    def _draw(self, batch_size: int, as_stored: bool) -> Batch | Draw:
-        with self._lock:
-            size = len(self)
-            if size < batch_size:
-                raise ValueError(
-                    "`batch_size` must be at most the number of transitions "
-                    f"stored, {size}. Received: batch_size={batch_size}. Add "
-                    "transitions first, e.g. with a larger `warmup_steps` of "
-                    "`CollectSteps`."
-                )
-            index, weight = self.sampler.draw(
-                self._generator, *self._stored(), batch_size
-            )
-            draw = self._store.read(index, weight)
-        return draw if as_stored else self._laid_out(draw)
-
-    def _laid_out(self, draw: Draw) -> Batch:
-        return to_batch(draw, self.frame_stack, copy_frames_last)
-
-    def _note_batch_size(self, batch_size: int) -> int:
-        batch_size = check_positive_integer("batch_size", batch_size)
-        if batch_size > self.capacity:
-            raise ValueError(
-                "`batch_size` must be at most the buffer's capacity, "
-                f"{self.capacity}. Received: batch_size={batch_size}."
-            )
-        self._largest_batch = max(self._largest_batch, batch_size)
-        return batch_size
-
     def _stored(self) -> tuple[int, int]:
         """Return the number of the oldest transition, and how many follow."""
         return self._store.added - self._store.size, self._store.size
-
-    def _arrays(self) -> dict[str, np.ndarray]:
-        return {**self._store.arrays(), **self.sampler.arrays()}
-
-    def _config(self) -> dict[str, Any]:
-        return {
-            "capacity": self.capacity,
-            "observation_shape": self.observation_shape,
-            "observation_dtype": self.observation_dtype.str,
-            "num_envs": self.num_envs,
-            "frame_stack": self.frame_stack,
-            "n_step": self.n_step,
-            "discount": self.discount,
-            "sampler": {
-                "name": type(self.sampler).__name__,
-                "config": self.sampler.get_config(),
-            },
-            "num_actions": self.num_actions,
-            "storage": storage_config(self.storage),
-        }

@@ -150,6 +150,14 @@ def test_pictures_come_from_the_results():
     # A page of several recipes gives each its own.
     (picture,) = recipe_pages.pictures_of("pendulum_ppo")
     assert picture[1] == "results/policy_gradients/pendulum_ppo.png"
+    both = [
+        path for _, path in recipe_pages.pictures_of("cartpole_actor_critic")
+    ]
+    assert both == [
+        "results/policy_gradients/cartpole_a2c.png",
+        "results/policy_gradients/cartpole_ppo.png",
+    ]
+    assert recipe_pages.pictures_of("unmeasured") == []
 
 
 @pytest.mark.parametrize("file", sorted((DOCS / "recipes").glob("*.py")))

@@ -141,26 +141,6 @@ def test_a_loaded_buffer_continues_as_the_saved_one(tmp_path, beta, steps):
             replay.update_priorities(index, error)
 
 
-def test_files_without_a_word_on_the_sampler_still_load(tmp_path, monkeypatch):
-    buffer = ReplayBuffer(8, (2,), "float32", seed=0)
-    play(buffer, 5)
-    written = {}
-    monkeypatch.setattr(
-        "keras_rlkit.replay.saving.write",
-        lambda path, header, arrays: written.update(header, arrays=arrays),
-    )
-    buffer.save(tmp_path / "replay")
-    arrays = written.pop("arrays")
-    del written["sampler"]
-    monkeypatch.undo()
-    from keras_rlkit.replay import saving
-
-    saving.write(tmp_path / "replay", written, arrays)
-    loaded = ReplayBuffer.load(tmp_path / "replay")
-    ours, theirs = buffer.sample(4), loaded.sample(4)
-    np.testing.assert_array_equal(ours[0], theirs[0])
-
-
 def batches_of(buffer, kind, prefetch):
     if kind == "dataset":
         return iter(buffer.dataset(4, prefetch=prefetch))

@@ -1,0 +1,187 @@
+"""Batches out of a replay buffer, for `fit` and by hand."""
+
+import concurrent.futures
+from typing import Any
+
+import numpy as np
+
+from keras_rlkit.replay.batch import (
+    Batch,
+    Draw,
+    blank_draw,
+    copy_frames_last,
+    to_batch,
+)
+from keras_rlkit.utils import check_positive_integer
+
+
+class BatchSupply:
+    """What draws batches from a `ReplayBuffer` and hands them to `fit`."""
+
+    @property
+    def largest_batch(self) -> int:
+        """Transitions of the largest batch asked of `dataset` or `batches`.
+
+        1 before any was asked for.
+        """
+        return self._largest_batch
+
+    @property
+    def ready(self) -> bool:
+        """Whether the largest batch asked of `dataset` or `batches` is in."""
+        return len(self) >= self._largest_batch
+
+    def sample(self, batch_size: int) -> Batch:
+        """Draw one batch, as NumPy arrays.
+
+        Args:
+            batch_size: Positive integer B, at most `len(buffer)`.
+
+        Returns:
+            A tuple `(observation, rest)`. `observation` is an array
+            [B, *observation_shape]; `rest` is a dictionary with `action`
+            (int32 [B]), `reward` (float32 [B], the discounted sum over n
+            steps), `discount` (float32 [B], 0 where the episode terminated)
+            and `next_observation` [B, *observation_shape]. A third item,
+            `sample_weight` (float32 [B]), and `index` in the dictionary come
+            with samplers that weigh. Observations may share memory with each
+            other: copy before you write into them.
+
+        Raises:
+            ValueError: If the buffer is empty or holds fewer than
+                `batch_size` transitions.
+        """
+        batch_size = check_positive_integer("batch_size", batch_size)
+        self._worker.settle()
+        return to_batch(self._draw(batch_size, True), self.frame_stack)
+
+    def transitions(self) -> Batch:
+        """Return everything stored, oldest first, in the form of a batch.
+
+        Returns:
+            As `sample`, with `len(buffer)` rows.
+        """
+        self._worker.settle()
+        with self._lock:
+            oldest, size = self._stored()
+            stored = self._store.read(np.arange(oldest, oldest + size), None)
+        return to_batch(stored, self.frame_stack)
+
+    def dataset(self, batch_size: int, prefetch: int | None = None) -> Any:
+        """Return an endless `tf.data.Dataset` of batches, for `fit`.
+
+        Batches are drawn while the model trains. What each is drawn from
+        depends on the order of calls alone, so the same seeds give the same
+        training, bit for bit.
+
+        Args:
+            batch_size: Positive integer B.
+            prefetch: How many batches to draw ahead, in a thread of its own.
+                `None` chooses 1 for batches of 256 KiB or more and 0 else.
+
+        Returns:
+            A `tf.data.Dataset` with the elements of `sample`, as tensors of
+            static shapes. While the buffer is empty the first elements are
+            zeros, so that a model can be built from them.
+        """
+        from keras_rlkit.replay.tf_dataset import make_dataset
+
+        return make_dataset(self, self._note_batch_size(batch_size), prefetch)
+
+    def batches(self, batch_size: int, prefetch: int | None = None) -> Any:
+        """Return an endless `keras.utils.PyDataset` of batches, for `fit`.
+
+        As `dataset`, without TensorFlow. For the JAX and PyTorch backends: on
+        TensorFlow Keras itself draws ahead, as far as its speed allows, so
+        that two runs differ. Use `dataset` there.
+
+        Args:
+            batch_size: Positive integer B.
+            prefetch: How many batches to draw ahead, in a thread of its own.
+                `None` chooses 1 for batches of 256 KiB or more and 0 else.
+
+        Returns:
+            A `keras.utils.PyDataset` with the elements of `sample`.
+        """
+        from keras_rlkit.replay.batches import Batches
+
+        return Batches(self, self._note_batch_size(batch_size), prefetch)
+
+    def draw(self, batch_size: int, as_stored: bool = False) -> Batch | Draw:
+        """Draw one batch as `sample` does, in contiguous arrays.
+
+        What `dataset` and `batches` are made of; `sample` is faster.
+
+        Args:
+            batch_size: Positive integer B, at most `len(buffer)`.
+            as_stored: Whether to leave the frames of stacks as they lie in
+                storage. Defaults to `False`.
+
+        Returns:
+            As `sample`; with `as_stored` a `Draw`.
+        """
+        self._worker.settle()
+        return self._draw(batch_size, as_stored)
+
+    def draw_later(
+        self, batch_size: int, as_stored: bool = False
+    ) -> concurrent.futures.Future:
+        """Draw one batch in the background, from what is stored now.
+
+        Args:
+            batch_size: As in `draw`.
+            as_stored: As in `draw`.
+
+        Returns:
+            A future whose result is that of `draw`. Whatever changes the
+            buffer waits until it has been drawn.
+        """
+        return self._worker.submit(self._draw, batch_size, as_stored)
+
+    def blank(self, batch_size: int, as_stored: bool = False) -> Batch | Draw:
+        """Return zeros in the form of `draw`, whatever is stored.
+
+        Args:
+            batch_size: As in `draw`.
+            as_stored: As in `draw`.
+
+        Returns:
+            As `draw`.
+        """
+        draw = blank_draw(
+            batch_size,
+            self._frame_shape,
+            self.observation_dtype,
+            self._stack,
+            self.sampler.weighs,
+        )
+        return draw if as_stored else self._laid_out(draw)
+
+    def _draw(self, batch_size: int, as_stored: bool) -> Batch | Draw:
+        with self._lock:
+            size = len(self)
+            if size < batch_size:
+                raise ValueError(
+                    "`batch_size` must be at most the number of transitions "
+                    f"stored, {size}. Received: batch_size={batch_size}. Add "
+                    "transitions first, e.g. with a larger `warmup_steps` of "
+                    "`CollectSteps`."
+                )
+            index, weight = self.sampler.draw(
+                self._generator, *self._stored(), batch_size
+            )
+            draw = self._store.read(index, weight)
+        return draw if as_stored else self._laid_out(draw)
+
+    def _laid_out(self, draw: Draw) -> Batch:
+        return to_batch(draw, self.frame_stack, copy_frames_last)
+
+    def _note_batch_size(self, batch_size: int) -> int:
+        batch_size = check_positive_integer("batch_size", batch_size)
+        if batch_size > self.capacity:
+            raise ValueError(
+                "`batch_size` must be at most the buffer's capacity, "
+                f"{self.capacity}. Received: batch_size={batch_size}."
+            )
+        self._largest_batch = max(self._largest_batch, batch_size)
+        return batch_size

@@ -21,8 +21,8 @@ sections run on any backend:
     --out DIR       where the results go (default runs/insert_into_pretrained)
 
 DIR then holds `learning_curve.png`, `size.png`, `negatives.png`,
-`regularisation.png`, `history.csv`, `results.json`, `agent.keras`, `size.keras`
-and `regularised.keras`.
+`regularisation.png`, `history.csv`, `results.json`, and the models
+`trained.keras`, `agent.keras`, `size.keras` and `regularised.keras`.
 """
 
 import argparse
@@ -172,6 +172,7 @@ compile_classifier(
 trained.fit(images, shapes, batch_size=32, epochs=epochs, verbose=2)
 trained_accuracy = evaluate(trained)[1]
 print(f"The trained model tells {trained_accuracy:.1%} of shapes.")
+trained.save(out / "trained.keras")
 
 # Every weight of it, those of `BatchNormalization` included, and what it says.
 # Frozen, that layer normalises with the statistics it has and leaves them be.

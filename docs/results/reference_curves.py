@@ -99,7 +99,7 @@ def cartpole() -> None:
         "environment steps",
         "return of an episode",
     )
-    runs = sorted((HERE / "cartpole_dqn").glob("history_*.csv"))
+    runs = sorted((HERE / "cartpole_dqn").glob("history_[0-9].csv"))
     steps = np.mean([column(run, "environment_steps") for run in runs], axis=0)
     for name, label in {
         "evaluation_return": "keras_rlkit, greedy",

@@ -11,7 +11,7 @@ ruff check .
 ruff format --check .
 status=0
 echo "== TensorFlow backend"
-KERAS_BACKEND=tensorflow python -m pytest -n 2 "$@" || status=$?
+KERAS_BACKEND=tensorflow python -m pytest -n 2 --dist worksteal "$@" || status=$?
 echo "== JAX backend"
-KERAS_BACKEND=jax python -m pytest -n 2 "$@" || status=$?
+KERAS_BACKEND=jax python -m pytest -n 2 --dist worksteal "$@" || status=$?
 exit $status

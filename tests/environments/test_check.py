@@ -351,6 +351,15 @@ def test_ends_that_are_no_limit(options):
     assert traps(Corridor(**options), steps=98) == []
 
 
+def test_truncated_episodes_show_that_nothing_is_hidden():
+    class Mixed(Corridor):
+        def step(self, action):
+            self.flag = ("terminated", "truncated")[self.episode % 2]
+            return super().step(action)
+
+    assert traps(Mixed(lengths=(20,)), steps=200) == []
+
+
 def test_time_limit_of_a_vector_class():
     class OneFlagForAll(gymnasium.vector.VectorWrapper):
         def step(self, actions):

@@ -2,11 +2,10 @@
 
 from typing import Any, Self
 
-import keras
 import numpy as np
 
-from keras_rlkit.replay.batch import Batch
 from keras_rlkit.replay.checks import Step, check_step
+from keras_rlkit.replay.epoch_supply import EpochSupply
 from keras_rlkit.replay.rollout import (
     Evaluate,
     Samples,
@@ -20,7 +19,7 @@ from keras_rlkit.utils import (
 )
 
 
-class EpisodeBuffer:
+class EpisodeBuffer(EpochSupply):
     """Keeps the episodes of one epoch, for policy gradients through `fit`.
 
     `CollectEpisodes` (whole episodes) or `CollectRollout` (a number of steps)
@@ -282,113 +281,6 @@ class EpisodeBuffer:
         if self._samples is None:
             self.finish()
 
-    def samples(self) -> Batch:
-        """Return all of this epoch's data as one batch, in order of time.
-
-        Returns:
-            `(observation, action, weight)`: [M, *observation_shape]; int32
-            [M] or float32 [M, *action_shape]; float32 [M]. With `lambda_`,
-            the second item is a dictionary of `action`, `advantage`,
-            `value_target` (the lambda return), `value` and `log_probability`,
-            the latter four float32 [M] from the policy that acted, and the
-            third is the weight of each row: 1.
-        """
-        return self.gather(np.arange(self._size), self._size)
-
-    def dataset(
-        self, minibatches: int = 1, passes: int = 1, pad: bool | None = None
-    ) -> Any:
-        """Return a finite `tf.data.Dataset` of each epoch's data, for `fit`.
-
-        Args:
-            minibatches: Positive integer, minibatches that an epoch's data
-                are split into, in a new random order for each pass; there is
-                one gradient step for each. Their number is fixed, their size
-                is not, since epochs of whole episodes differ. Defaults to 1.
-            passes: Positive integer, how often an epoch goes through its
-                data. More than 1 is for losses that allow it, such as PPO's.
-                Defaults to 1.
-            pad: Whether batches are filled up to one of few sizes (powers of
-                two and the middles between) with rows of weight 0. The mean
-                of a loss stays what it is, since the other weights grow in
-                proportion; with the reduction `"sum"` use `False`. `None`
-                does it on JAX, which compiles for each size anew.
-
-        Returns:
-            A `tf.data.Dataset` with elements as `samples` has, as tensors,
-            for one `fit`.
-
-        Raises:
-            ValueError: If an argument is out of its range, or the shape of
-                observations is not known.
-        """
-        from keras_rlkit.replay.tf_dataset import make_epoch_dataset
-
-        return make_epoch_dataset(self, minibatches, passes, _padding(pad))
-
-    def batches(
-        self, minibatches: int = 1, passes: int = 1, pad: bool | None = None
-    ) -> Any:
-        """Return a finite `keras.utils.PyDataset` of each epoch's data.
-
-        As `dataset`, without TensorFlow: for the JAX and PyTorch backends.
-
-        Args:
-            minibatches: As in `dataset`.
-            passes: As in `dataset`.
-            pad: As in `dataset`.
-
-        Returns:
-            A `keras.utils.PyDataset` with elements as `samples` has.
-        """
-        from keras_rlkit.replay.epoch_batches import EpochBatches
-
-        return EpochBatches(self, minibatches, passes, _padding(pad))
-
-    def gather(self, rows: np.ndarray, size: int) -> Batch:
-        """Return some of the epoch's samples as a batch.
-
-        Args:
-            rows: Integers [M], numbers of the samples.
-            size: Rows of the batch. Beyond M they repeat the others with
-                weight 0.
-
-        Returns:
-            A batch as `samples` gives.
-        """
-        self.finish_if_open()
-        filled = np.zeros(size, np.float32)
-        filled[: len(rows)] = size / len(rows)
-        return self._batch(self._samples, np.resize(rows, size), filled)
-
-    def blank(self, size: int) -> Batch:
-        """Return zeros in the form of `samples`, whatever is stored.
-
-        Args:
-            size: Rows of the batch.
-        """
-        if self.observation_shape is None:
-            raise ValueError(
-                "`observation_shape` must be known before there are data. "
-                "Received: observation_shape=None. Make the buffer with "
-                "`EpisodeBuffer.for_environment`, or give the shape."
-            )
-        zeros = np.zeros(size, np.float32)
-        blank = Samples(
-            np.zeros((size, *self.observation_shape), self.observation_dtype),
-            np.zeros((size, *self.action_shape), self.action_dtype),
-            *[zeros] * 4,
-        )
-        return self._batch(blank, np.arange(size), zeros)
-
-    def shuffled(self, size: int) -> np.ndarray:
-        """Return the integers below `size` in a random order."""
-        return self._generator.permutation(size)
-
-    def note_used(self) -> None:
-        """Let the next `add` begin a new epoch: this one is trained on."""
-        self._used = True
-
     def settle(self) -> None:
         """Do nothing: all of the state between two epochs is the generator."""
 
@@ -417,25 +309,6 @@ class EpisodeBuffer:
         self._size = 0
         self._used = False
 
-    def _batch(self, samples: Samples, rows: np.ndarray, filled: np.ndarray):
-        observation = samples.observation[rows].astype(
-            self.observation_dtype, copy=False
-        )
-        action = samples.action[rows].astype(self.action_dtype, copy=False)
-        if self.lambda_ is None:
-            return observation, action, samples.returns[rows] * filled
-        log_probability = samples.log_probability
-        if log_probability is None:
-            log_probability = np.zeros_like(samples.value)
-        targets = {
-            "action": action,
-            "advantage": samples.advantage[rows],
-            "value_target": samples.returns[rows],
-            "value": samples.value[rows],
-            "log_probability": log_probability[rows],
-        }
-        return observation, targets, filled
-
     def _check_continuous(self, action: Any) -> np.ndarray:
         action = np.asarray(action)
         shape = (self.num_envs, *self.action_shape)
@@ -445,10 +318,6 @@ class EpisodeBuffer:
                 f"Received: action={action}."
             )
         return action.astype(self.action_dtype, copy=False)
-
-
-def _padding(pad: bool | None) -> bool:
-    return keras.backend.backend() == "jax" if pad is None else bool(pad)
 
 
 def _read_spaces(environment: Any) -> dict[str, Any]:

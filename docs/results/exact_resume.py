@@ -26,7 +26,7 @@ import time
 
 GAMES = ("cartpole", "space_invaders")
 SAMPLERS = ("uniform", "prioritized")
-EPOCHS = {"cartpole": 60, "space_invaders": 24}
+EPOCHS = {"cartpole": 30, "space_invaders": 12}
 STEPS_PER_EPOCH = 40
 BEGUN, ENDED = "fit has begun", "fit has ended"
 

@@ -211,6 +211,34 @@ def check_step(
     )
 
 
+def spaces_of(environment: Any) -> tuple[int, Any, Any]:
+    """Return of an environment what both kinds of memory ask for.
+
+    Args:
+        environment: Gymnasium environment or vector environment.
+
+    Returns:
+        A tuple `(num_envs, observation_space, action_space)`, the spaces those
+        of a single environment.
+
+    Raises:
+        ValueError: If observations are not one array.
+    """
+    observations = getattr(
+        environment, "single_observation_space", environment.observation_space
+    )
+    actions = getattr(
+        environment, "single_action_space", environment.action_space
+    )
+    if getattr(observations, "shape", None) is None:
+        raise ValueError(
+            "`environment` must have one array as observation. Received: "
+            f"observation_space={observations}. Wrap it in "
+            "`gymnasium.wrappers.FlattenObservation`."
+        )
+    return getattr(environment, "num_envs", 1), observations, actions
+
+
 def check_space(
     environment: Any,
 ) -> tuple[tuple[int, ...], np.dtype, int, int]:
@@ -227,19 +255,7 @@ def check_space(
         ValueError: If observations are not one array, or actions are not
             discrete.
     """
-    num_envs = getattr(environment, "num_envs", 1)
-    observations = getattr(
-        environment, "single_observation_space", environment.observation_space
-    )
-    actions = getattr(
-        environment, "single_action_space", environment.action_space
-    )
-    if getattr(observations, "shape", None) is None:
-        raise ValueError(
-            "`environment` must have one array as observation. Received: "
-            f"observation_space={observations}. Wrap it in "
-            "`gymnasium.wrappers.FlattenObservation`."
-        )
+    num_envs, observations, actions = spaces_of(environment)
     if not hasattr(actions, "n") or actions.shape != ():
         raise ValueError(
             "`environment` must have discrete actions. Received: "

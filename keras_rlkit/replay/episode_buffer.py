@@ -4,7 +4,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from keras_rlkit.replay.checks import Step, check_step
+from keras_rlkit.replay.checks import Step, check_step, spaces_of
 from keras_rlkit.replay.epoch_supply import EpochSupply
 from keras_rlkit.replay.rollout import (
     Evaluate,
@@ -321,18 +321,7 @@ class EpisodeBuffer(EpochSupply):
 
 
 def _read_spaces(environment: Any) -> dict[str, Any]:
-    observations = getattr(
-        environment, "single_observation_space", environment.observation_space
-    )
-    actions = getattr(
-        environment, "single_action_space", environment.action_space
-    )
-    if getattr(observations, "shape", None) is None:
-        raise ValueError(
-            "`environment` must have one array as observation. Received: "
-            f"observation_space={observations}. Wrap it in "
-            "`gymnasium.wrappers.FlattenObservation`."
-        )
+    num_envs, observations, actions = spaces_of(environment)
     discrete = hasattr(actions, "n") and not np.ndim(actions.n)
     continuous = hasattr(actions, "low") and len(actions.shape) == 1
     if not discrete and not continuous:
@@ -343,7 +332,7 @@ def _read_spaces(environment: Any) -> dict[str, Any]:
     return {
         "observation_shape": observations.shape,
         "observation_dtype": observations.dtype,
-        "num_envs": getattr(environment, "num_envs", 1),
+        "num_envs": num_envs,
         "action_shape": () if discrete else actions.shape,
         "num_actions": int(actions.n) if discrete else None,
     }

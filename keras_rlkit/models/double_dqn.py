@@ -5,6 +5,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_rlkit.models.fused_update import can_fuse, fused_train_step
 from keras_rlkit.models.target_network import copy_network
 from keras_rlkit.models.td_error_record import TDErrorRecord
 from keras_rlkit.ops import (
@@ -273,6 +274,8 @@ class DoubleDQN(keras.Model):
         if keras.backend.backend() == "jax":
             logs, state = super().train_step(*arguments)
             return logs, self._update_target_in(state)
+        if can_fuse(self):
+            return fused_train_step(self, *arguments, self._update_target)
         logs = super().train_step(*arguments)
         self._update_target()
         return logs

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from keras_rlkit.callbacks.collector import Collector, check_reward_range
+from keras_rlkit.callbacks.time_split import TimeSplit
 from keras_rlkit.environments import Step
 from keras_rlkit.utils import (
     check_non_negative_integer,
@@ -44,11 +45,17 @@ class CollectSteps(Collector):
             environments that tell `lives`. The episode and its score go on.
             Defaults to `False`.
         seed: Seed of the environment's first reset and of random actions.
+        log_time: Whether to log where the time of each epoch went. Defaults to
+            `False`.
 
     Logs:
         `episode_return` (true score), `episode_length` (environment steps),
         `environment_steps`, and `epsilon` where the policy has it; in the
-        progress bar, in `History`, and for callbacks listed after it.
+        progress bar, in `History`, and for callbacks listed after it. With
+        `log_time`, shares in [0, 1] of the epoch's wall time, which add up to
+        1: `time_environment`; `time_acting`, the policy; `time_storing`, the
+        buffer; `time_sampling`, waiting for batches; `time_training`, all the
+        rest.
 
     Raises:
         ValueError: If an argument is out of its range, or environment, buffer
@@ -96,9 +103,11 @@ class CollectSteps(Collector):
         reward_range: tuple[float, float] | None = None,
         terminal_on_life_loss: bool = False,
         seed: int | None = None,
+        log_time: bool = False,
     ):
         super().__init__(environment, policy, seed)
         self.buffer = buffer
+        self.log_time = log_time
         self.steps_per_update = check_positive_number(
             "steps_per_update", steps_per_update
         )
@@ -110,6 +119,7 @@ class CollectSteps(Collector):
         self._steps_of_warmup = 0
         self._owed = 0.0
         self._last_batch = -1
+        self._time = TimeSplit()
         self._check_buffer()
 
     def on_train_begin(self, logs: dict | None = None) -> None:
@@ -129,18 +139,23 @@ class CollectSteps(Collector):
         """Begin counting this epoch's batches."""
         super().on_epoch_begin(epoch, logs)
         self._last_batch = -1
+        self._time.begin()
+        self.buffer.take_seconds_waited()
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         """Play what the gradient steps since the last call are worth."""
+        self._time.add("sampling", self.buffer.take_seconds_waited())
         if self.buffer.has_priorities:
-            self.buffer.update_priorities(*self.model.take_td_errors())
+            with self._time.part("storing"):
+                self.buffer.update_priorities(*self.model.take_td_errors())
         gradient_steps = batch - self._last_batch
         self._last_batch = batch
         self._owed += gradient_steps * self.steps_per_update
         # One step number for the whole call: schedules cost more than steps.
         step = self.environment_steps - self._steps_of_warmup
         while self._owed >= self.environment.num_envs:
-            action = self.policy(self.model, self._observation, step)
+            with self._time.part("acting"):
+                action = self.policy(self.model, self._observation, step)
             self._owed -= self._collect(action)
         self._write_logs(logs)
 
@@ -168,20 +183,28 @@ class CollectSteps(Collector):
     def _collect(self, action: np.ndarray) -> int:
         """Play one step and store it; return how many environments played."""
         lives = self.environment.lives
-        observation, step = self._step(action)
+        with self._time.part("environment"):
+            observation, step = self._step(action)
         reward = step.reward
         if self.reward_range is not None:
             reward = np.clip(reward, *self.reward_range)
-        self.buffer.add(
-            observation,
-            action,
-            reward,
-            step.terminated | self._life_lost(lives, step),
-            step.truncated,
-            step.next_observation,
-            step.valid,
-        )
+        terminated = step.terminated | self._life_lost(lives, step)
+        with self._time.part("storing"):
+            self.buffer.add(
+                observation,
+                action,
+                reward,
+                terminated,
+                step.truncated,
+                step.next_observation,
+                step.valid,
+            )
         return int(np.count_nonzero(step.valid))
+
+    def _write_logs(self, logs: dict | None) -> None:
+        super()._write_logs(logs)
+        if self.log_time and logs is not None:
+            logs.update(self._time.shares())
 
     def _life_lost(self, lives: np.ndarray | None, step: Step) -> np.ndarray:
         if not self.terminal_on_life_loss:

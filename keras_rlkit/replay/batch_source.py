@@ -1,6 +1,7 @@
 """The stream of batches behind `dataset` and `batches`."""
 
 import collections
+from time import perf_counter
 
 from keras_rlkit.replay.batch import Batch, Draw
 from keras_rlkit.utils import check_non_negative_integer
@@ -63,6 +64,12 @@ class BatchSource:
         """
         if self._is_a_look(index):
             return self.blank
+        began = perf_counter()
+        batch = self._next(index)
+        self._buffer.note_seconds_waited(perf_counter() - began)
+        return batch
+
+    def _next(self, index: int) -> Batch | Draw:
         forgotten = self._buffer.draws_forgotten
         if index == 0 or self._forgotten != forgotten:
             # Drawn for an iterator that is gone, maybe from too little, or

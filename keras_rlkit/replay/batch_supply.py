@@ -138,6 +138,15 @@ class BatchSupply:
         """
         return self._worker.submit(self._draw, batch_size, as_stored)
 
+    def note_seconds_waited(self, seconds: float) -> None:
+        """Count time that training waited for a batch."""
+        self._seconds_waited += seconds
+
+    def take_seconds_waited(self) -> float:
+        """Return how long training waited for batches since the last call."""
+        seconds, self._seconds_waited = self._seconds_waited, 0.0
+        return seconds
+
     def blank(self, batch_size: int, as_stored: bool = False) -> Batch | Draw:
         """Return zeros in the form of `draw`, whatever is stored.
 

@@ -169,6 +169,7 @@ class ReplayBuffer(BatchSupply, BufferState):
         # A data set may be read ahead by threads that are not ours.
         self._lock = threading.Lock()
         self._largest_batch = 1
+        self._seconds_waited = 0.0
         # How often data sets were told to forget what they have drawn ahead.
         self.draws_forgotten = 0
 

@@ -1,0 +1,95 @@
+import keras
+import numpy as np
+import pytest
+
+from keras_rlkit.callbacks import CollectSteps, time_split
+from keras_rlkit.callbacks.time_split import TimeSplit
+from keras_rlkit.replay import batch_source
+from tests.callbacks.scripted_environments import (
+    data_of,
+    fit,
+    make_agent,
+    make_buffer,
+    make_scripted,
+)
+
+NAMES = ["environment", "acting", "storing", "sampling", "training"]
+
+
+class Clock:
+    """Stands still but for the work that takes time."""
+
+    def __init__(self, monkeypatch):
+        self.now = 0.0
+        for module in (time_split, batch_source):
+            monkeypatch.setattr(module, "perf_counter", lambda: self.now)
+
+    def slow(self, function, seconds):
+        def wrapper(*arguments, **keywords):
+            self.now += seconds
+            return function(*arguments, **keywords)
+
+        return wrapper
+
+
+class SlowTraining(keras.callbacks.Callback):
+    """As if each execution took some seconds."""
+
+    def __init__(self, clock, seconds):
+        super().__init__()
+        self.clock = clock
+        self.seconds = seconds
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.clock.now += self.seconds
+
+
+def policy(model, observations, step):
+    return np.zeros(len(observations), int)
+
+
+@pytest.mark.parametrize("steps_per_execution", [1, 4])
+def test_each_part_has_the_share_that_it_takes(
+    steps_per_execution, monkeypatch
+):
+    clock = Clock(monkeypatch)
+    environment = make_scripted(2)
+    buffer = make_buffer(environment)
+    data = data_of(buffer)
+    collect = CollectSteps(
+        environment, buffer, clock.slow(policy, 3), 4, 12, log_time=True
+    )
+    collect.environment.step = clock.slow(collect.environment.step, 5)
+    buffer.add = clock.slow(buffer.add, 7)
+    buffer.draw = clock.slow(buffer.draw, 11)
+    agent = make_agent(steps_per_execution=steps_per_execution)
+    callbacks = [SlowTraining(clock, 13), collect]
+    history = fit(agent, data, callbacks, steps=8, epochs=2)
+    # In an epoch, 8 draws; 32 environment steps, two at once.
+    parts = np.array([5 * 16, 3 * 16, 7 * 16, 11 * 8])
+    parts = np.append(parts, 13 * 8 // steps_per_execution)
+    shares = [history[f"time_{name}"][-1] for name in NAMES]
+    np.testing.assert_allclose(shares, parts / parts.sum(), atol=1e-12)
+
+
+def test_what_belongs_to_no_part_is_training(monkeypatch):
+    clock = Clock(monkeypatch)
+    split = TimeSplit()
+    clock.now += 100  # before the epoch
+    split.begin()
+    with split.part("acting"):
+        clock.now += 1
+    split.add("sampling", 2)
+    clock.now += 7
+    expected = dict.fromkeys(["environment", "storing"], 0.0)
+    expected |= {"acting": 0.125, "sampling": 0.25, "training": 0.625}
+    assert split.shares() == {f"time_{k}": v for k, v in expected.items()}
+
+
+def test_without_it_nothing_of_time_is_logged():
+    environment = make_scripted(2)
+    buffer = make_buffer(environment)
+    data = data_of(buffer)
+    collect = CollectSteps(environment, buffer, policy, 4, 12)
+    history = fit(make_agent(), data, [collect], steps=4)
+    assert not any(name.startswith("time_") for name in history)

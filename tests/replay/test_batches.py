@@ -1,11 +1,13 @@
 import itertools
 
+import jax
 import keras
 import numpy as np
 import pytest
 
 from keras_rlkit.callbacks import CollectSteps
-from keras_rlkit.replay import Batches, ReplayBuffer
+from keras_rlkit.replay import Batches, Prioritized, ReplayBuffer, Uniform
+from keras_rlkit.replay import batches as replay_batches
 from tests.callbacks.scripted_environments import (
     Spy,
     fit,
@@ -17,8 +19,10 @@ from tests.callbacks.scripted_environments import (
 NO = np.array([False])
 
 
-def filled(seed=0):
-    buffer = ReplayBuffer(50, (2, 3), "uint8", frame_stack=3, seed=seed)
+def filled(seed=0, **arguments):
+    buffer = ReplayBuffer(
+        50, (2, 3), "uint8", frame_stack=3, seed=seed, **arguments
+    )
     for t in range(40):
         now = np.full((1, 2, 3), [t, t + 1, t + 2], "uint8")
         buffer.add(now, np.array([t]), np.array([t / 2]), NO, NO, now + 1)
@@ -38,6 +42,31 @@ def test_batches_are_those_of_sample(prefetch):
         for name, array in labels.items():
             np.testing.assert_array_equal(rest[name], array)
             assert rest[name].dtype == array.dtype
+
+
+@pytest.mark.skipif(
+    keras.backend.backend() != "jax", reason="only JAX lays out on its device"
+)
+@pytest.mark.parametrize("n_step", [1, 3])
+@pytest.mark.parametrize("prioritized", [False, True])
+def test_an_accelerator_lays_out_the_same(n_step, prioritized, monkeypatch):
+    monkeypatch.setattr(replay_batches, "_on_accelerator", lambda: True)
+    buffer, twin = (
+        filled(
+            n_step=n_step, sampler=Prioritized() if prioritized else Uniform()
+        )
+        for _ in range(2)
+    )
+    batches = buffer.batches(8)
+    for index in range(5):
+        batch = keras.tree.flatten(batches[index])
+        expected = keras.tree.flatten(twin.sample(8))
+        assert all(isinstance(part, jax.Array) for part in batch)
+        for part, like in zip(batch, expected, strict=True):
+            np.testing.assert_array_equal(part, like)
+            # JAX has no 64 bits by default.
+            narrow = {"int64": "int32"}.get(like.dtype.name, like.dtype.name)
+            assert part.dtype == narrow
 
 
 def test_it_never_ends():

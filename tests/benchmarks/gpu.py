@@ -48,7 +48,7 @@ STEPS_PER_UPDATE, EPSILON, WARMUP = 4, 0.1, 2_000
 EXECUTIONS, QUICK_EXECUTIONS = (1, 8, 32), (1, 8)
 NUM_ENVS, QUICK_NUM_ENVS = (1, 8, 16, 32), (1, 8)
 PEER_NUM_ENVS = (1, 8)
-AGENTS = 10
+AGENTS, QUICK_AGENTS = 10, 3
 
 parser = argparse.ArgumentParser(
     description=__doc__, formatter_class=argparse.RawTextHelpFormatter
@@ -567,7 +567,7 @@ def acting(
     figures.show("acting")
 
 
-def memory(figures: Figures, steps: int) -> None:
+def memory(figures: Figures, steps: int, agents: int) -> None:
     """Measure the memory that is left after each of several agents."""
     import jax
     import psutil
@@ -581,7 +581,7 @@ def memory(figures: Figures, steps: int) -> None:
         figures.say(figures.notes[-1])
     replay, collect = make_game(8)
     batches = replay.batches(BATCH)
-    for number in range(AGENTS):
+    for number in range(agents):
         agent = make_agent(8)
         agent.fit(
             batches,
@@ -595,7 +595,7 @@ def memory(figures: Figures, steps: int) -> None:
         gc.collect()
         resident = psutil.Process().memory_info().rss / 2**20
         figures.add("resident memory", "after each agent", "MiB", resident)
-        text = f"agent {number + 1} of {AGENTS}: {resident:,.0f} MiB resident"
+        text = f"agent {number + 1} of {agents}: {resident:,.0f} MiB resident"
         if statistics_of_device is not None:
             used = jax.local_devices()[0].memory_stats()["bytes_in_use"]
             used /= 2**20
@@ -605,7 +605,7 @@ def memory(figures: Figures, steps: int) -> None:
     for (figure, _, _), values in list(figures.values.items()):
         if figure in ("resident memory", "device memory in use"):
             figures.notes.append(
-                f"{figure}, MiB, after agents 1 to {AGENTS}: "
+                f"{figure}, MiB, after agents 1 to {agents}: "
                 + ", ".join(f"{value:,.2f}" for value in values)
                 + "."
             )
@@ -653,7 +653,7 @@ def main() -> None:
             16 if quick else 384,
             QUICK_EXECUTIONS if quick else EXECUTIONS,
         )
-        memory(figures, 8 if quick else 32)
+        memory(figures, 8 if quick else 32, QUICK_AGENTS if quick else AGENTS)
     names = ("keras", "jax", "numpy", "ale-py", "gymnasium")
     known = versions(names)
     for peer in peers.values():

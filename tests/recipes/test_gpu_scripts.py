@@ -82,7 +82,7 @@ def test_benchmark(tmp_path):
     assert ratio == pytest.approx([rate / 100 for rate in kit])
     acting = values["acting", "Stable-Baselines3, 1 observations"]
     assert acting == pytest.approx([10.0, 10.0])
-    assert len(values["resident memory", "after each agent"]) == 10
+    assert len(values["resident memory", "after each agent"]) == 3
     page = (tmp_path / "gpu.md").read_text()
     assert "all of this is on the CPU" in page
     assert page.count("\n| ") == len(values) + 1

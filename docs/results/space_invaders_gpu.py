@@ -36,7 +36,7 @@ import keras  # noqa: E402
 
 import keras_rlkit as rlk  # noqa: E402
 
-STEPS_PER_UPDATE, EXECUTION, BATCH, FRAME_SKIP = 4, 8, 32, 4
+STEPS_PER_UPDATE, EXECUTION, BATCH, FRAME_SKIP = 4, 16, 32, 4
 MILESTONES = (1, 5, 10)  # million frames
 EPSILONS = (0.001, 0.05)
 

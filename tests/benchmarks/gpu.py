@@ -611,6 +611,23 @@ def memory(figures: Figures, steps: int, agents: int) -> None:
             )
 
 
+def head_of(about: str, peers: dict[int, Peer]) -> list[str]:
+    """Return the page's first lines."""
+    known = versions(("keras", "jax", "numpy", "ale-py", "gymnasium"))
+    for peer in peers.values():
+        known |= peer.about["versions"]
+    used = ", ".join(f"{name} {number}" for name, number in known.items())
+    devices = {peer.about["device"] for peer in peers.values()}
+    return [
+        "# Space Invaders on a GPU",
+        "",
+        f"{datetime.date.today()}, {about}; {used}; Stable-Baselines3 on "
+        f"{', '.join(devices) or 'nothing'}.",
+        "",
+        f"    KERAS_BACKEND=jax {' '.join(['python', *sys.argv])}",
+    ]
+
+
 def main() -> None:
     options = parser.parse_args()
     if options.peer:
@@ -630,6 +647,12 @@ def main() -> None:
     if jax.local_devices()[0].platform == "cpu":
         figures.notes.append("No GPU was found: all of this is on the CPU.")
         figures.say(figures.notes[-1])
+
+    def save() -> None:
+        """Write what is known so far, should the run be ended."""
+        if options.out:
+            figures.write(options.out, head_of(about, peers))
+
     with tempfile.TemporaryDirectory() as folder:
         # Agents alike share one program, as those of two runs would.
         jax.config.update("jax_compilation_cache_dir", folder)
@@ -643,7 +666,9 @@ def main() -> None:
                 16 if quick else 384,
                 QUICK_NUM_ENVS if quick else NUM_ENVS,
             )
+            save()
             acting(figures, peers, repeats, 10 if quick else 200)
+            save()
         finally:
             for peer in peers.values():
                 peer.process.kill()
@@ -653,23 +678,9 @@ def main() -> None:
             16 if quick else 384,
             QUICK_EXECUTIONS if quick else EXECUTIONS,
         )
+        save()
         memory(figures, 8 if quick else 32, QUICK_AGENTS if quick else AGENTS)
-    names = ("keras", "jax", "numpy", "ale-py", "gymnasium")
-    known = versions(names)
-    for peer in peers.values():
-        known |= peer.about["versions"]
-    used = ", ".join(f"{name} {number}" for name, number in known.items())
-    devices = {peer.about["device"] for peer in peers.values()}
-    head = [
-        "# Space Invaders on a GPU",
-        "",
-        f"{datetime.date.today()}, {about}; {used}; Stable-Baselines3 on "
-        f"{', '.join(devices) or 'nothing'}.",
-        "",
-        f"    KERAS_BACKEND=jax {' '.join(['python', *sys.argv])}",
-    ]
-    if options.out:
-        figures.write(options.out, head)
+        save()
     figures.say("done")
 
 

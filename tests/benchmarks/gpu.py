@@ -8,7 +8,8 @@ and measures the same on the CPU. Four parts:
 1. the gradient step: `fit` against two bare loops over batches that are on the
    device already, one of a jitted step written by hand, one of the agent's own;
 2. the whole loop: environment steps per second with one gradient step of 32
-   for each 4 environment steps, against Stable-Baselines3's DQN;
+   for each 4 environment steps, against Stable-Baselines3's DQN, and where
+   the time goes;
 3. memory over ten agents built, trained and deleted in one process;
 4. how long a policy takes to choose actions.
 
@@ -44,7 +45,8 @@ os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"
 
 BATCH, STACK, FRAME, NUM_ACTIONS = 32, 4, (84, 84), 6
 CAPACITY, TARGET_PERIOD, LEARNING_RATE, DISCOUNT = 20_000, 2_000, 1e-4, 0.99
-STEPS_PER_UPDATE, EPSILON, WARMUP = 4, 0.1, 2_000
+STEPS_PER_UPDATE, EPSILON = 4, 0.1
+WARMUP, QUICK_WARMUP = 2_000, 200
 EXECUTIONS, QUICK_EXECUTIONS = (1, 8, 32), (1, 8)
 NUM_ENVS, QUICK_NUM_ENVS = (1, 8, 16, 32), (1, 8)
 PEER_NUM_ENVS = (1, 8)
@@ -62,7 +64,7 @@ parser.add_argument("--peer", type=int, help=argparse.SUPPRESS)
 # ---- the peer, in its own process
 
 
-def serve_peer(num_envs: int) -> None:
+def serve_peer(num_envs: int, warmup: int) -> None:
     """Train Stable-Baselines3's DQN by commands from standard input."""
     import ale_py
     import gymnasium
@@ -92,7 +94,7 @@ def serve_peer(num_envs: int) -> None:
         learning_rate=LEARNING_RATE,
         buffer_size=CAPACITY,
         optimize_memory_usage=False,
-        learning_starts=WARMUP,
+        learning_starts=warmup,
         batch_size=BATCH,
         train_freq=freq,
         gradient_steps=freq * num_envs // STEPS_PER_UPDATE,
@@ -103,7 +105,7 @@ def serve_peer(num_envs: int) -> None:
         seed=0,
         device=device,
     )
-    model.learn(WARMUP + 200)
+    model.learn(warmup + 100)
     observation = environment.reset()
 
     def learn(steps: int) -> dict:
@@ -140,10 +142,11 @@ def answer(message: dict) -> None:
 class Peer:
     """Stable-Baselines3 in another process."""
 
-    def __init__(self, interpreter: str, num_envs: int):
+    def __init__(self, interpreter: str, num_envs: int, quick: bool):
         self.log = tempfile.TemporaryFile("w+")
         self.process = subprocess.Popen(
-            [interpreter, __file__, "--peer", str(num_envs)],
+            [interpreter, __file__, "--peer", str(num_envs)]
+            + ["--quick"] * quick,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.log,
@@ -170,13 +173,13 @@ class Peer:
         raise RuntimeError(error[-1] if error else "no answer")
 
 
-def start_peers(interpreter: str) -> dict[int, Peer]:
+def start_peers(interpreter: str, quick: bool) -> dict[int, Peer]:
     """Start the peers, which then warm up on their own."""
     if interpreter == "install":
         from peer_environments import python_of
 
         interpreter = python_of("sb3")
-    return {count: Peer(interpreter, count) for count in PEER_NUM_ENVS}
+    return {count: Peer(interpreter, count, quick) for count in PEER_NUM_ENVS}
 
 
 # ---- figures
@@ -312,7 +315,7 @@ def make_agent(steps_per_execution: int, double: bool = False):
     return agent
 
 
-def make_game(num_envs: int):
+def make_game(num_envs: int, warmup: int):
     """Return a buffer and what fills it."""
     import keras_rlkit as rlk
 
@@ -329,9 +332,10 @@ def make_game(num_envs: int):
         replay,
         rlk.policies.EpsilonGreedy(EPSILON, seed=0),
         steps_per_update=STEPS_PER_UPDATE,
-        warmup_steps=WARMUP,
+        warmup_steps=warmup,
         reward_range=(-1, 1),
         seed=0,
+        log_time=True,
     )
     return replay, collect
 
@@ -400,7 +404,7 @@ def gradient_step(
     """Measure `fit` beside bare loops of as many steps."""
     import jax
 
-    replay, collect = make_game(8)
+    replay, collect = make_game(8, WARMUP)
     agents = {
         (double, count): make_agent(count, double)
         for double in (False, True)
@@ -479,22 +483,28 @@ def whole_loop(
     """Measure environment steps per second, beside the peer."""
     games = {}
     for num_envs in sizes:
-        replay, collect = make_game(num_envs)
+        replay, collect = make_game(num_envs, WARMUP)
         games[num_envs] = make_agent(8), replay.batches(BATCH), collect
 
-    def fit(num_envs: int, updates: int) -> float:
+    def fit(num_envs: int, updates: int) -> tuple[float, dict]:
+        """Return environment steps per second, and where the time went."""
         agent, batches, collect = games[num_envs]
-        before = collect.environment_steps
-        seconds = seconds_of(
-            lambda: agent.fit(
-                batches,
-                steps_per_epoch=updates,
-                callbacks=[collect],
-                shuffle=False,
-                verbose=0,
-            )
-        )
-        return (collect.environment_steps - before) / seconds
+        before, start = collect.environment_steps, time.perf_counter()
+        history = agent.fit(
+            batches,
+            steps_per_epoch=updates,
+            callbacks=[collect],
+            shuffle=False,
+            verbose=0,
+        ).history
+        rate = collect.environment_steps - before
+        rate /= time.perf_counter() - start
+        shares = {
+            name.removeprefix("time_"): values[-1]
+            for name, values in history.items()
+            if name.startswith("time_")
+        }
+        return rate, shares
 
     for num_envs in sizes:
         fit(num_envs, 16)
@@ -509,9 +519,13 @@ def whole_loop(
             del peers[num_envs]
     unit = "environment steps per second"
     for _ in range(repeats):
-        rates = {count: fit(count, updates) for count in sizes}
-        for count, rate in rates.items():
-            figures.add("whole loop", f"{count} environments", unit, rate)
+        rates = {}
+        for count in sizes:
+            rates[count], shares = fit(count, updates)
+            setting = f"{count} environments"
+            figures.add("whole loop", setting, unit, rates[count])
+            for part, share in shares.items():
+                figures.add(f"time, {part}", setting, "%", 100 * share)
         for peer_count, peer in peers.items():
             # Whole rounds of the peer's environments, half as many: it is
             # slower and need not be waited for.
@@ -527,6 +541,8 @@ def whole_loop(
                     "whole loop, ratio", setting, "times", rates[count] / rate
                 )
     figures.show("whole loop", "whole loop, ratio")
+    for part in ("environment", "acting", "storing", "sampling", "training"):
+        figures.show(f"time, {part}")
 
 
 def acting(
@@ -579,7 +595,7 @@ def memory(figures: Figures, steps: int, agents: int) -> None:
             "resident memory was measured."
         )
         figures.say(figures.notes[-1])
-    replay, collect = make_game(8)
+    replay, collect = make_game(8, WARMUP)
     batches = replay.batches(BATCH)
     for number in range(agents):
         agent = make_agent(8)
@@ -631,12 +647,12 @@ def head_of(about: str, peers: dict[int, Peer]) -> list[str]:
 def main() -> None:
     options = parser.parse_args()
     if options.peer:
-        serve_peer(options.peer)
+        serve_peer(options.peer, QUICK_WARMUP if options.quick else WARMUP)
         return
     quick = options.quick
     repeats = options.repeats or (2 if quick else 5)
     figures = Figures()
-    peers = start_peers(options.sb3_python)
+    peers = start_peers(options.sb3_python, quick)
     import jax
     import keras
 

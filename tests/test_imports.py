@@ -25,7 +25,13 @@ FLOORS = {
     "callbacks": 4,
 }
 LEAVES = {
-    "tensorflow": ("replay/tf_", "layers/dist", "losses/neg", "ops/pred"),
+    "tensorflow": (
+        "replay/tf_",
+        "models/fused_update.py",
+        "layers/dist",
+        "losses/neg",
+        "ops/pred",
+    ),
     "tensorflow_probability": ("layers/", "losses/", "ops/pred", "ops/scor"),
     "gymnasium": ("environments/",),
     "ale_py": ("environments/",),
@@ -33,7 +39,7 @@ LEAVES = {
     "imageio": ("callbacks/record_episode.py",),
     "minari": ("replay/minari_datasets.py",),
     "zstandard": ("replay/compressed_frames.py",),
-    "jax": (),
+    "jax": ("replay/jax_", "policies/jax_"),
     "torch": (),
 }
 

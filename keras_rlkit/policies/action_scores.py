@@ -4,14 +4,16 @@ from typing import Any
 
 import numpy as np
 
+from keras_rlkit.policies.jax_forward import forward
+
 OUTPUT_KEYS = ("policy", "logits")
 
 
 def action_scores(policy: Any, model: Any, observations: Any) -> np.ndarray:
     """Return the model's number for each action, as a policy needs it.
 
-    One call of `model.predict_on_batch`: one compiled function, traced once
-    for a given number of environments.
+    One call of `model.predict_on_batch`, or of what does the same sooner: one
+    compiled function, traced once for a given number of environments.
 
     Args:
         policy: The policy that asks: messages name its class.
@@ -26,7 +28,7 @@ def action_scores(policy: Any, model: Any, observations: Any) -> np.ndarray:
             finite best action in some row.
     """
     name = type(policy).__name__
-    output = model.predict_on_batch(observations)
+    output = forward(model, observations)
     if isinstance(output, dict):
         key = next((key for key in OUTPUT_KEYS if key in output), None)
         if key is None:

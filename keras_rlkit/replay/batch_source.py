@@ -28,6 +28,7 @@ class BatchSource:
             for is training already.
         as_stored: Whether to leave the frames of stacks as they lie in
             storage.
+        count: Batches of a draw. Defaults to 1.
     """
 
     def __init__(
@@ -37,10 +38,11 @@ class BatchSource:
         prefetch: int | None,
         looks: bool,
         as_stored: bool = False,
+        count: int = 1,
     ):
         self._buffer = buffer
-        self._draw = batch_size, as_stored
-        self.blank = buffer.blank(batch_size, as_stored)
+        self._draw = batch_size, as_stored, count
+        self.blank = buffer.blank(*self._draw)
         if prefetch is None:
             observations = 2 * buffer.blank(batch_size)[0].nbytes
             prefetch = int(observations >= PREFETCH_FROM_BYTES)

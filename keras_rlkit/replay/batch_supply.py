@@ -107,7 +107,9 @@ class BatchSupply:
 
         return Batches(self, self._note_batch_size(batch_size), prefetch)
 
-    def draw(self, batch_size: int, as_stored: bool = False) -> Batch | Draw:
+    def draw(
+        self, batch_size: int, as_stored: bool = False, count: int = 1
+    ) -> Batch | Draw:
         """Draw one batch as `sample` does, in contiguous arrays.
 
         What `dataset` and `batches` are made of; `sample` is faster.
@@ -116,27 +118,30 @@ class BatchSupply:
             batch_size: Positive integer B, at most `len(buffer)`.
             as_stored: Whether to leave the frames of stacks as they lie in
                 storage. Defaults to `False`.
+            count: How many batches to draw, one after another in one piece of
+                `count * batch_size` rows. Defaults to 1.
 
         Returns:
             As `sample`; with `as_stored` a `Draw`.
         """
         self._worker.settle()
-        return self._draw(batch_size, as_stored)
+        return self._draw(batch_size, as_stored, count)
 
     def draw_later(
-        self, batch_size: int, as_stored: bool = False
+        self, batch_size: int, as_stored: bool = False, count: int = 1
     ) -> concurrent.futures.Future:
-        """Draw one batch in the background, from what is stored now.
+        """Draw in the background, from what is stored now.
 
         Args:
             batch_size: As in `draw`.
             as_stored: As in `draw`.
+            count: As in `draw`.
 
         Returns:
             A future whose result is that of `draw`. Whatever changes the
             buffer waits until it has been drawn.
         """
-        return self._worker.submit(self._draw, batch_size, as_stored)
+        return self._worker.submit(self._draw, batch_size, as_stored, count)
 
     def note_seconds_waited(self, seconds: float) -> None:
         """Count time that training waited for a batch."""
@@ -147,18 +152,21 @@ class BatchSupply:
         seconds, self._seconds_waited = self._seconds_waited, 0.0
         return seconds
 
-    def blank(self, batch_size: int, as_stored: bool = False) -> Batch | Draw:
+    def blank(
+        self, batch_size: int, as_stored: bool = False, count: int = 1
+    ) -> Batch | Draw:
         """Return zeros in the form of `draw`, whatever is stored.
 
         Args:
             batch_size: As in `draw`.
             as_stored: As in `draw`.
+            count: As in `draw`.
 
         Returns:
             As `draw`.
         """
         draw = blank_draw(
-            batch_size,
+            count * batch_size,
             self._frame_shape,
             self.observation_dtype,
             self._stack,
@@ -166,7 +174,9 @@ class BatchSupply:
         )
         return draw if as_stored else self._laid_out(draw)
 
-    def _draw(self, batch_size: int, as_stored: bool) -> Batch | Draw:
+    def _draw(
+        self, batch_size: int, as_stored: bool, count: int = 1
+    ) -> Batch | Draw:
         with self._lock:
             size = len(self)
             if size < batch_size:
@@ -176,11 +186,26 @@ class BatchSupply:
                     "transitions first, e.g. with a larger `warmup_steps` of "
                     "`CollectSteps`."
                 )
-            index, weight = self.sampler.draw(
-                self._generator, *self._stored(), batch_size
-            )
+            index, weight = self._draw_indices(batch_size, count)
             draw = self._store.read(index, weight)
         return draw if as_stored else self._laid_out(draw)
+
+    def _draw_indices(
+        self, batch_size: int, count: int
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        stored = self._stored()
+        draws = [
+            self.sampler.draw(self._generator, *stored, batch_size)
+            for _ in range(count)
+        ]
+        if count == 1:
+            return draws[0]
+        indices, weights = zip(*draws, strict=True)
+        weighed = weights[0] is not None
+        return (
+            np.concatenate(indices),
+            np.concatenate(weights) if weighed else None,
+        )
 
     def _laid_out(self, draw: Draw) -> Batch:
         return to_batch(draw, self.frame_stack, copy_frames_last)

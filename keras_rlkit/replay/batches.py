@@ -1,12 +1,16 @@
 """Batches for `fit` on any backend."""
 
-import functools
-from collections.abc import Callable
+import collections
 
 import keras
 
-from keras_rlkit.replay.batch import Batch, Draw, to_batch
+from keras_rlkit.replay.batch import Batch
 from keras_rlkit.replay.batch_source import BatchSource
+from keras_rlkit.replay.jax_layout import (
+    BATCHES_AT_ONCE,
+    make_lay_out,
+    on_accelerator,
+)
 
 
 class Batches(keras.utils.PyDataset):
@@ -18,17 +22,25 @@ class Batches(keras.utils.PyDataset):
     Args:
         buffer: `ReplayBuffer` to draw from.
         batch_size: Transitions of a batch.
-        prefetch: Batches to draw ahead, or `None` to choose by size.
+        prefetch: Batches to draw ahead, or `None` to choose by size, and on
+            JAX with an accelerator to draw eight at once, eight ahead.
     """
 
     def __init__(self, buffer, batch_size: int, prefetch: int | None = None):
         super().__init__(workers=1, use_multiprocessing=False)
-        as_stored = buffer.frame_stack is not None and _on_accelerator()
+        self._lay_out = None
+        if prefetch is None and on_accelerator():
+            count, prefetch = BATCHES_AT_ONCE, 1
+            self._lay_out = make_lay_out(buffer.frame_stack, count)
+            self._draws = 0
+            self._ready: collections.deque[Batch] = collections.deque()
         self._source = BatchSource(
-            buffer, batch_size, prefetch, looks=True, as_stored=as_stored
-        )
-        self._lay_out = (
-            _laid_out_on_device(buffer.frame_stack) if as_stored else None
+            buffer,
+            batch_size,
+            prefetch,
+            looks=True,
+            as_stored=self._lay_out is not None,
+            count=1 if self._lay_out is None else count,
         )
 
     @property
@@ -38,26 +50,13 @@ class Batches(keras.utils.PyDataset):
 
     def __getitem__(self, index: int) -> Batch:
         """Return a batch, as `ReplayBuffer.sample` does."""
-        batch = self._source.take(index)
-        return batch if self._lay_out is None else self._lay_out(batch)
-
-
-def _on_accelerator() -> bool:
-    if keras.backend.backend() != "jax":
-        return False
-    import jax
-
-    return jax.default_backend() != "cpu"
-
-
-def _laid_out_on_device(frame_stack: int) -> Callable[[Draw], Batch]:
-    """Return what lays stacks out where the model is.
-
-    Two stacks that share frames travel as one window, and an accelerator puts
-    the frames of a stack side by side sooner than NumPy does.
-    """
-    import jax
-    import jax.numpy as jnp
-
-    frames_last = functools.partial(jnp.moveaxis, source=0, destination=-1)
-    return jax.jit(lambda draw: to_batch(draw, frame_stack, frames_last))
+        if self._lay_out is None:
+            return self._source.take(index)
+        if index == 0:
+            self._ready.clear()
+            self._draws = 0
+        if not self._ready:
+            draw = self._source.take(self._draws)
+            self._ready.extend(self._lay_out(draw))
+            self._draws += 1
+        return self._ready.popleft()

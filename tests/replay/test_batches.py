@@ -44,13 +44,17 @@ def test_batches_are_those_of_sample(prefetch):
             assert rest[name].dtype == array.dtype
 
 
-@pytest.mark.skipif(
-    keras.backend.backend() != "jax", reason="only JAX lays out on its device"
-)
+@pytest.fixture
+def accelerator(monkeypatch):
+    """Batches take the way that they take on an accelerator."""
+    if keras.backend.backend() != "jax":
+        pytest.skip("only JAX lays out on its device")
+    monkeypatch.setattr(replay_batches, "on_accelerator", lambda: True)
+
+
 @pytest.mark.parametrize("n_step", [1, 3])
 @pytest.mark.parametrize("prioritized", [False, True])
-def test_an_accelerator_lays_out_the_same(n_step, prioritized, monkeypatch):
-    monkeypatch.setattr(replay_batches, "_on_accelerator", lambda: True)
+def test_an_accelerator_gets_the_same(n_step, prioritized, accelerator):
     buffer, twin = (
         filled(
             n_step=n_step, sampler=Prioritized() if prioritized else Uniform()
@@ -58,15 +62,47 @@ def test_an_accelerator_lays_out_the_same(n_step, prioritized, monkeypatch):
         for _ in range(2)
     )
     batches = buffer.batches(8)
-    for index in range(5):
-        batch = keras.tree.flatten(batches[index])
-        expected = keras.tree.flatten(twin.sample(8))
-        assert all(isinstance(part, jax.Array) for part in batch)
-        for part, like in zip(batch, expected, strict=True):
-            np.testing.assert_array_equal(part, like)
-            # JAX has no 64 bits by default.
-            narrow = {"int64": "int32"}.get(like.dtype.name, like.dtype.name)
-            assert part.dtype == narrow
+    for index in range(20):
+        batch, expected = batches[index], twin.sample(8)
+        assert keras.tree.is_nested(batch) and len(batch) == len(expected)
+        assert set(batch[1]) == set(expected[1])
+        keras.tree.map_structure(check_array, batch, expected)
+
+
+def check_array(array, expected):
+    assert isinstance(array, jax.Array)
+    np.testing.assert_array_equal(array, expected)
+    # JAX has no 64 bits by default.
+    name = expected.dtype.name
+    assert array.dtype == {"int64": "int32"}.get(name, name)
+
+
+def test_an_accelerator_gets_vectors(accelerator):
+    buffers = [ReplayBuffer(50, (3,), "float32", seed=0) for _ in range(2)]
+    for buffer in buffers:
+        for t in range(40):
+            now = np.full((1, 3), t, "float32")
+            buffer.add(now, np.array([t]), np.array([t / 2]), NO, NO, now + 1)
+    batches = buffers[0].batches(8)
+    for index in range(10):
+        keras.tree.map_structure(
+            check_array, batches[index], buffers[1].sample(8)
+        )
+
+
+def test_an_accelerator_begins_anew_with_each_iterator(accelerator):
+    buffer = filled()
+    batches = buffer.batches(8)
+    batches[0]
+    # What was drawn for the iterator that is gone is not trained on.
+    now = np.full((1, 2, 3), 99, "uint8")
+    for _ in range(50):
+        buffer.add(now, np.array([7]), np.array([0.0]), NO, NO, now)
+    assert (np.asarray(batches[0][1]["action"]) == 7).all()
+
+
+def test_an_accelerator_trains_on_no_zeros(accelerator):
+    test_any_backend_can_train_on_it(4)
 
 
 def test_it_never_ends():

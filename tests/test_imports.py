@@ -39,7 +39,7 @@ LEAVES = {
     "imageio": ("callbacks/record_episode.py",),
     "minari": ("replay/minari_datasets.py",),
     "zstandard": ("replay/compressed_frames.py",),
-    "jax": ("replay/jax_", "policies/jax_"),
+    "jax": ("replay/jax_", "policies/jax_", "models/jax_"),
     "torch": (),
 }
 

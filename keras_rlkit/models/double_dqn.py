@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 from keras_rlkit.models.fused_update import can_fuse, fused_train_step
+from keras_rlkit.models.jax_execution import can_scan, make_scan
 from keras_rlkit.models.target_network import copy_network
 from keras_rlkit.models.td_error_record import TDErrorRecord
 from keras_rlkit.ops import (
@@ -258,6 +259,14 @@ class DoubleDQN(keras.Model):
             ValueError: If more TD errors came than are remembered.
         """
         return self._td_error_record.take()
+
+    def make_train_function(self, force: bool = False) -> None:
+        """Make what `fit` calls for each execution; see `keras.Model`."""
+        if self.train_function is not None and not force:
+            return
+        super().make_train_function(force)
+        if can_scan(self):
+            self.train_function = make_scan(self, self.train_function)
 
     def train_step(self, *arguments: Any) -> Any:
         """Take one gradient step and move the target network.

@@ -1,0 +1,114 @@
+import keras
+import numpy as np
+import pytest
+
+import keras_rlkit as rlk
+from keras_rlkit.models import double_dqn, jax_execution
+
+if keras.backend.backend() != "jax":
+    pytest.skip("TensorFlow executes in a loop itself", allow_module_level=True)
+
+BATCH = 4
+
+
+def make_agent(steps_per_execution, **options):
+    keras.utils.set_random_seed(0)
+    network = keras.Sequential(
+        [
+            keras.Input((3,)),
+            keras.layers.Dense(8, activation="relu"),
+            keras.layers.Dropout(0.2, seed=0),
+            keras.layers.Dense(2),
+        ]
+    )
+    agent = rlk.models.DoubleDQN(network, target_update_period=3)
+    agent.compile(
+        optimizer=keras.optimizers.Adam(0.01),
+        loss="huber",
+        metrics=["mae"],
+        steps_per_execution=steps_per_execution,
+        **options,
+    )
+    return agent
+
+
+def fit(agent, size):
+    random = np.random.default_rng(0)
+    observation, next_observation = random.normal(size=(2, size, 3))
+    transition = {
+        "action": random.integers(2, size=size),
+        "reward": random.normal(size=size),
+        "discount": np.full(size, 0.9),
+        "next_observation": next_observation,
+    }
+    return agent.fit(
+        observation,
+        transition,
+        batch_size=BATCH,
+        epochs=2,
+        shuffle=False,
+        verbose=0,
+    ).history
+
+
+@pytest.fixture
+def scans(monkeypatch):
+    """Numbers of executions that took all steps in one call, or didn't."""
+    counts = {"scanned": 0, "one by one": 0}
+
+    def make_scan(model, one_by_one):
+        def noted(state, iterator):
+            counts["one by one"] += 1
+            return one_by_one(state, iterator)
+
+        execute = jax_execution.make_scan(model, noted)
+
+        def function(state, iterator):
+            counts["scanned"] += 1
+            return execute(state, iterator)
+
+        return function
+
+    monkeypatch.setattr(double_dqn, "make_scan", make_scan)
+    return counts
+
+
+# 24 rows are two executions of three batches. Of 26, the last batch is smaller;
+# 20 don't fill the second execution.
+@pytest.mark.parametrize("size, left", [(24, 0), (26, 2), (20, 2)])
+def test_several_steps_in_one_call_are_the_same_steps(size, left, scans):
+    agents = [make_agent(count) for count in (3, 1)]
+    histories = [fit(agent, size) for agent in agents]
+    assert scans["one by one"] == left
+    assert scans["scanned"] >= 4
+    for weights in zip(*(agent.get_weights() for agent in agents), strict=True):
+        np.testing.assert_allclose(*weights, rtol=1e-4, atol=1e-6)
+    steps = [int(agent.gradient_steps) for agent in agents]
+    assert steps == [2 * -(-size // BATCH)] * 2
+    assert steps == [int(agent.optimizer.iterations) for agent in agents]
+    assert list(histories[0]) == list(histories[1])
+    for name in histories[0]:
+        np.testing.assert_allclose(
+            histories[0][name], histories[1][name], rtol=1e-4
+        )
+
+
+@pytest.mark.parametrize(
+    "options", [{"jit_compile": False}, {"run_eagerly": True}], ids=str
+)
+def test_what_is_not_compiled_is_not_scanned(options):
+    assert jax_execution.can_scan(make_agent(3))
+    assert not jax_execution.can_scan(make_agent(1))
+    assert not jax_execution.can_scan(make_agent(3, **options))
+
+
+def test_convolutions_are_not_scanned_on_a_cpu():
+    layers = [
+        keras.Input((4, 4, 1)),
+        keras.layers.Conv2D(2, 3),
+        keras.layers.Flatten(),
+        keras.layers.Dense(2),
+    ]
+    agent = rlk.models.DoubleDQN(keras.Sequential(layers))
+    agent.compile("adam", "mse", steps_per_execution=3)
+    assert not jax_execution.can_scan(agent)

@@ -2,6 +2,7 @@
 
 import collections
 from time import perf_counter
+from typing import Any
 
 from keras_rlkit.replay.batch import Batch, Draw
 from keras_rlkit.utils import check_non_negative_integer
@@ -29,6 +30,7 @@ class BatchSource:
         as_stored: Whether to leave the frames of stacks as they lie in
             storage.
         count: Batches of a draw. Defaults to 1.
+        layout: `DeviceLayout` that makes the batches of a draw, or `None`.
     """
 
     def __init__(
@@ -39,10 +41,13 @@ class BatchSource:
         looks: bool,
         as_stored: bool = False,
         count: int = 1,
+        layout: Any = None,
     ):
         self._buffer = buffer
-        self._draw = batch_size, as_stored, count
-        self.blank = buffer.blank(*self._draw)
+        self._draw = batch_size, as_stored, count, layout
+        self.blank = buffer.blank(batch_size, as_stored, count)
+        if layout is not None:
+            self.blank = layout.of_frames(self.blank)
         if prefetch is None:
             observations = 2 * buffer.blank(batch_size)[0].nbytes
             prefetch = int(observations >= PREFETCH_FROM_BYTES)
@@ -52,7 +57,7 @@ class BatchSource:
         self._looked_at = 0
         self._forgotten = 0
 
-    def take(self, index: int) -> Batch | Draw:
+    def take(self, index: int) -> Batch | Draw | list[Batch]:
         """Return one batch.
 
         Args:
@@ -71,7 +76,7 @@ class BatchSource:
         self._buffer.note_seconds_waited(perf_counter() - began)
         return batch
 
-    def _next(self, index: int) -> Batch | Draw:
+    def _next(self, index: int) -> Batch | Draw | list[Batch]:
         forgotten = self._buffer.draws_forgotten
         if index == 0 or self._forgotten != forgotten:
             # Drawn for an iterator that is gone, maybe from too little, or

@@ -107,9 +107,28 @@ class BatchSupply:
 
         return Batches(self, self._note_batch_size(batch_size), prefetch)
 
+    def frames_on_device(self) -> Any:
+        """Return the frames in the memory of JAX' device.
+
+        Returns:
+            A `DeviceFrames`, the same for all data sets, or `None` where stacks
+            aren't stored by frames or the device can't hold them.
+        """
+        from keras_rlkit.replay.jax_frames import DeviceFrames
+
+        frames = self._store.frames
+        if self._device_frames is None and self.frame_stack is not None:
+            if DeviceFrames.fits(frames):
+                self._device_frames = DeviceFrames(frames)
+        return self._device_frames
+
     def draw(
-        self, batch_size: int, as_stored: bool = False, count: int = 1
-    ) -> Batch | Draw:
+        self,
+        batch_size: int,
+        as_stored: bool = False,
+        count: int = 1,
+        layout: Any = None,
+    ) -> Batch | Draw | list[Batch]:
         """Draw one batch as `sample` does, in contiguous arrays.
 
         What `dataset` and `batches` are made of; `sample` is faster.
@@ -120,15 +139,20 @@ class BatchSupply:
                 storage. Defaults to `False`.
             count: How many batches to draw, one after another in one piece of
                 `count * batch_size` rows. Defaults to 1.
+            layout: `DeviceLayout` that makes the batches, or `None`.
 
         Returns:
-            As `sample`; with `as_stored` a `Draw`.
+            As `sample`; with `as_stored` a `Draw`, with `layout` what it makes.
         """
         self._worker.settle()
-        return self._draw(batch_size, as_stored, count)
+        return self._draw(batch_size, as_stored, count, layout)
 
     def draw_later(
-        self, batch_size: int, as_stored: bool = False, count: int = 1
+        self,
+        batch_size: int,
+        as_stored: bool = False,
+        count: int = 1,
+        layout: Any = None,
     ) -> concurrent.futures.Future:
         """Draw in the background, from what is stored now.
 
@@ -136,12 +160,15 @@ class BatchSupply:
             batch_size: As in `draw`.
             as_stored: As in `draw`.
             count: As in `draw`.
+            layout: As in `draw`.
 
         Returns:
             A future whose result is that of `draw`. Whatever changes the
             buffer waits until it has been drawn.
         """
-        return self._worker.submit(self._draw, batch_size, as_stored, count)
+        return self._worker.submit(
+            self._draw, batch_size, as_stored, count, layout
+        )
 
     def note_seconds_waited(self, seconds: float) -> None:
         """Count time that training waited for a batch."""
@@ -175,8 +202,12 @@ class BatchSupply:
         return draw if as_stored else self._laid_out(draw)
 
     def _draw(
-        self, batch_size: int, as_stored: bool, count: int = 1
-    ) -> Batch | Draw:
+        self,
+        batch_size: int,
+        as_stored: bool,
+        count: int = 1,
+        layout: Any = None,
+    ) -> Batch | Draw | list[Batch]:
         with self._lock:
             size = len(self)
             if size < batch_size:
@@ -187,6 +218,10 @@ class BatchSupply:
                     "`CollectSteps`."
                 )
             index, weight = self._draw_indices(batch_size, count)
+            if layout is not None:
+                return layout(
+                    self._store.read(index, weight, layout.takes_slots)
+                )
             draw = self._store.read(index, weight)
         return draw if as_stored else self._laid_out(draw)
 

@@ -8,8 +8,7 @@ from keras_rlkit.replay.batch import Batch
 from keras_rlkit.replay.batch_source import BatchSource
 from keras_rlkit.replay.jax_layout import (
     BATCHES_AT_ONCE,
-    make_lay_out,
-    on_accelerator,
+    make_device_layout,
 )
 
 
@@ -28,19 +27,20 @@ class Batches(keras.utils.PyDataset):
 
     def __init__(self, buffer, batch_size: int, prefetch: int | None = None):
         super().__init__(workers=1, use_multiprocessing=False)
-        self._lay_out = None
-        if prefetch is None and on_accelerator():
-            count, prefetch = BATCHES_AT_ONCE, 1
-            self._lay_out = make_lay_out(buffer.frame_stack, count)
-            self._draws = 0
-            self._ready: collections.deque[Batch] = collections.deque()
+        layout = make_device_layout(buffer) if prefetch is None else None
+        self._at_once = layout is not None
+        self._buffer = buffer
+        self._draws = 0
+        self._forgotten = 0
+        self._ready: collections.deque[Batch] = collections.deque()
         self._source = BatchSource(
             buffer,
             batch_size,
-            prefetch,
+            1 if self._at_once else prefetch,
             looks=True,
-            as_stored=self._lay_out is not None,
-            count=1 if self._lay_out is None else count,
+            as_stored=self._at_once,
+            count=BATCHES_AT_ONCE if self._at_once else 1,
+            layout=layout,
         )
 
     @property
@@ -50,13 +50,15 @@ class Batches(keras.utils.PyDataset):
 
     def __getitem__(self, index: int) -> Batch:
         """Return a batch, as `ReplayBuffer.sample` does."""
-        if self._lay_out is None:
+        if not self._at_once:
             return self._source.take(index)
-        if index == 0:
+        forgotten = self._buffer.draws_forgotten
+        if index == 0 or self._forgotten != forgotten:
             self._ready.clear()
+            self._forgotten = forgotten
+        if index == 0:
             self._draws = 0
         if not self._ready:
-            draw = self._source.take(self._draws)
-            self._ready.extend(self._lay_out(draw))
+            self._ready.extend(self._source.take(self._draws))
             self._draws += 1
         return self._ready.popleft()

@@ -58,6 +58,8 @@ class FrameStore:
             num_frames, words, self._word, num_envs
         )
         self.written = 0
+        # How often all frames were replaced at once.
+        self.replaced = 0
         # Numbers and words of each environment's last observation.
         self.last = np.full((num_envs, stack), ZERO_FRAME, np.int64)
         self._last_words = np.zeros((num_envs, stack, words), self._word)
@@ -240,4 +242,5 @@ class FrameStore:
         self.prepare(counters)
         for name, array in self.state().items():
             copy_rows(array, state[name])
+        self.replaced += 1
         self.storage.restored()

@@ -170,6 +170,7 @@ class ReplayBuffer(BatchSupply, BufferState):
         self._lock = threading.Lock()
         self._largest_batch = 1
         self._seconds_waited = 0.0
+        self._device_frames = None
         # How often data sets were told to forget what they have drawn ahead.
         self.draws_forgotten = 0
 

@@ -152,14 +152,34 @@ class TransitionStore:
         """Let what is added next begin new trajectories."""
         self._frames.has_last[:] = False
 
-    def read(self, index: np.ndarray, weight: np.ndarray | None) -> Draw:
-        """Return stored transitions by their numbers."""
+    @property
+    def frames(self) -> FrameStore:
+        """Where the frames of the observations are."""
+        return self._frames
+
+    def read(
+        self,
+        index: np.ndarray,
+        weight: np.ndarray | None,
+        slots_only: bool = False,
+    ) -> Draw:
+        """Return stored transitions by their numbers.
+
+        Args:
+            index: Numbers of transitions [M].
+            weight: Their weights [M], or `None`.
+            slots_only: Whether to give the slots of frames instead of frames.
+
+        Returns:
+            The transitions, with `frames` [w, M, *frame], or [w, M] slots.
+        """
         rows = index % self.capacity
         slots = self._slots[rows]
         if self._windows:
             slots = slots[:, self._window]
+        frames = slots.T if slots_only else self._frames.read(slots.T)
         return Draw(
-            self._frames.read(slots.T),
+            frames,
             self._action[rows],
             self._reward[rows],
             self._discount[rows],

@@ -6,8 +6,13 @@ import numpy as np
 import pytest
 
 from keras_rlkit.callbacks import CollectSteps
-from keras_rlkit.replay import Batches, Prioritized, ReplayBuffer, Uniform
-from keras_rlkit.replay import batches as replay_batches
+from keras_rlkit.replay import (
+    Batches,
+    Prioritized,
+    ReplayBuffer,
+    Uniform,
+    jax_layout,
+)
 from tests.callbacks.scripted_environments import (
     Spy,
     fit,
@@ -49,7 +54,7 @@ def accelerator(monkeypatch):
     """Batches take the way that they take on an accelerator."""
     if keras.backend.backend() != "jax":
         pytest.skip("only JAX lays out on its device")
-    monkeypatch.setattr(replay_batches, "on_accelerator", lambda: True)
+    monkeypatch.setattr(jax_layout, "on_accelerator", lambda: True)
 
 
 @pytest.mark.parametrize("n_step", [1, 3])

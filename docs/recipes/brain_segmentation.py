@@ -220,6 +220,7 @@ def augmented(images, masks):
 # To see that they stay together: a mask in place of the image must come out as
 # the mask does, but for pixels on its edge.
 largest = np.argsort(y_train.sum((1, 2, 3)))[-64:]
+largest = largest[y_train[largest].any((1, 2, 3))]
 moved_image, moved_mask = map(
     keras.ops.convert_to_numpy,
     augmented(255 * np.repeat(y_train[largest], 3, -1), y_train[largest]),

@@ -34,7 +34,7 @@ STARTS = re.compile(
 )
 OPTION = re.compile(r"^    (--\w+)", re.MULTILINE)
 INLINE_OPTION = re.compile(r"`[^`\n]*?(--\w+)[^`\n]*`")
-SHELL_WORDS = ("do", "done", "for", "export")
+SHELL_WORDS = ("do", "done", "for", "export", "wait")
 
 
 def commands_in(text):

@@ -16,7 +16,8 @@ About two minutes on two CPU cores, on any backend:
     --size N     edge of a slice in pixels, a multiple of 16 (default 256 for
                  your data, 64 for made-up ones)
     --width N    filters of the first block (default 64 for your data, 8 for
-                 made-up ones)
+                 made-up ones). The whole set at 256 pixels and 64 filters wants
+                 a GPU: two CPU cores would take days
     --quick      fewer patients and epochs: half a minute
     --epochs N   times to draw as many slices as there are (default 20)
     --seed N     seed of everything (default 0)
@@ -181,12 +182,14 @@ if len(held_out_patients) == 0 or not y_train.any():
         "slices that show one."
     )
 steps_per_epoch = -(-len(x_train) // batch_size)
-seconds = epochs * len(images) * width * size**2 * 8e-8
+# Turning a slice, and the network's convolutions.
+seconds_per_slice = 1.5e-6 * size**2 + 8e-9 * width**2 * size**2
+minutes = 0.3 + epochs * len(images) * seconds_per_slice / 60
 print(
     f"{len(x_train):,} slices of {len(everybody) - len(held_out_patients)} "
     f"patients, {len(x_held_out):,} of {len(held_out_patients)} others held "
     f"out; {epochs} epochs, seed {options.seed}: about "
-    f"{0.3 + seconds / 60:.1f} minutes on two CPU cores. Results go to {out}/."
+    f"{minutes:,.1f} minutes on two CPU cores. Results go to {out}/."
 )
 
 # ## Turned together

@@ -381,9 +381,10 @@ adapted = keras.models.clone_model(
     clone_function=lambda layer: layer,
     call_function=insert_adapter,
 )
-same_at_first = np.array_equal(
-    adapted.predict(test_images, batch_size=500, verbose=0), logits_before
-)
+logits_at_first = adapted.predict(test_images, batch_size=500, verbose=0)
+# Compiled as a whole, another graph may round differently.
+difference = float(np.abs(logits_at_first - logits_before).max())
+same_at_first = difference < 1e-4
 
 # The new layers, and only they, learn to read negatives.
 
@@ -394,7 +395,8 @@ adapted.fit(negatives, shapes, batch_size=32, epochs=epochs, verbose=2)
 after_adapting = evaluate(adapted, test_negatives)[1]
 adapters_left_weights = unchanged(trained.get_weights())
 print(
-    f"Same predictions when inserted: {same_at_first}. Negatives told "
+    f"Same predictions when inserted: {same_at_first} (largest difference "
+    f"{difference:.1e}). Negatives told "
     f"{before_adapting:.1%}, with trained adapters {after_adapting:.1%}. "
     f"Trained weights unchanged: {adapters_left_weights}."
 )
@@ -540,6 +542,7 @@ results = {
     "negatives_before": before_adapting,
     "negatives_after": after_adapting,
     "same_when_inserted": same_at_first,
+    "largest_difference_when_inserted": difference,
     "loss_added_by_attribute": added_by_attribute,
     "loss_added": added,
     "loss_added_after_loading": added_after_loading,

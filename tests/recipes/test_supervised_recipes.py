@@ -216,6 +216,7 @@ def test_insert_into_pretrained(tmp_path):
     for change in ("head", "inserted_layers", "regulariser"):
         assert results[f"unchanged_by_{change}"] is True
     assert results["same_when_inserted"] is True
+    assert results["largest_difference_when_inserted"] < 1e-6
     assert results["trained_accuracy"] > 0.6
     # Of 20; random actions reach 5.
     assert results["evaluation_mean"] > 8

@@ -430,7 +430,7 @@ for rank in np.unique(np.linspace(0, len(ranked) - 1, 6).round().astype(int)):
 figure, panels = plt.subplots(
     3,
     len(shown),
-    figsize=(2.1 * len(shown), 6.6),
+    figsize=(max(2.1 * len(shown), 4.5), 6.6),
     layout="constrained",
     squeeze=False,
 )

@@ -187,8 +187,7 @@ def test_brain_segmentation_reads_the_layout_of_the_real_set(tmp_path):
     assert (data / held_out).is_dir()
     _, epochs = columns(out)
     assert epochs == 1
-    assert (out / "predictions.png").exists()
-    check_pictures(out, "learning_curve.png")
+    check_pictures(out, "predictions.png", "learning_curve.png")
     # Slices keep the size they have.
     network = keras.models.load_model(out / "brain_segmentation.keras")
     assert network.input_shape == (None, 256, 256, 3)

@@ -177,12 +177,12 @@ def write_lgg_slices(folder, patients, slices):
 
 def test_brain_segmentation_reads_the_layout_of_the_real_set(tmp_path):
     data, out = tmp_path / "kaggle_3m", tmp_path / "out"
-    write_lgg_slices(data, patients=5, slices=4)
+    write_lgg_slices(data, patients=5, slices=2)
     flags = ("--data", str(data), "--width", "4", "--epochs", "1")
     results, _ = run("brain_segmentation", out, *flags)
     assert results["training_patients"] == 4
-    assert results["training_slices"] == 16
-    assert results["held_out_slices"] == 4
+    assert results["training_slices"] == 8
+    assert results["held_out_slices"] == 2
     (held_out,) = results["dice_of_patients"]
     assert (data / held_out).is_dir()
     _, epochs = columns(out)

@@ -74,7 +74,7 @@ def gallery() -> str:
             text = " ".join(rest.split("\n\n")[0].split())
             text = text.removeprefix("What you will see: ")
             text = text[0].upper() + re.sub(":$", ".", text[1:])
-            shown = file.name
+            shown = file.stem  # With ".py" the longest would be broken.
         elif file.suffix == ".md" and file.stem != "index":
             heading, text = file.read_text().split("\n\n")[:2]
             title, text = heading.removeprefix("# "), " ".join(text.split())

@@ -48,6 +48,11 @@ parser.add_argument(
     "--out", type=pathlib.Path, default="runs/mnist_three_layer"
 )
 options = parser.parse_args()
+if keras.backend.backend() != "tensorflow":
+    raise SystemExit(
+        "TensorFlow is needed for its gradient tape and its graph: set "
+        "KERAS_BACKEND=tensorflow."
+    )
 
 epochs = options.epochs or (3 if options.quick else 10)
 out = options.out

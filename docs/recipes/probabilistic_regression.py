@@ -46,6 +46,11 @@ parser.add_argument(
     "--out", type=pathlib.Path, default="runs/probabilistic_regression"
 )
 options = parser.parse_args()
+if keras.backend.backend() != "tensorflow":
+    raise SystemExit(
+        "TensorFlow is needed for distribution heads: set "
+        "KERAS_BACKEND=tensorflow."
+    )
 
 steps = options.steps or (1_500 if options.quick else 3_000)
 num_members = 2 if options.quick else 5

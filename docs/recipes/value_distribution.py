@@ -44,6 +44,11 @@ parser.add_argument(
     "--out", type=pathlib.Path, default="runs/value_distribution"
 )
 options = parser.parse_args()
+if keras.backend.backend() != "tensorflow":
+    raise SystemExit(
+        "TensorFlow is needed for distribution heads: set "
+        "KERAS_BACKEND=tensorflow."
+    )
 
 steps = options.steps or (6_000 if options.quick else 30_000)
 out = options.out

@@ -20,12 +20,21 @@ PAGES = [
     *sorted((ROOT / "docs" / "results").glob("*.*")),
     *sorted((ROOT / "tests" / "benchmarks").glob("*.py")),
 ]
-PYTHON = re.compile(r"(.*/)?python3?$")
+# "PYTHON" stands for the interpreter of another environment.
+PYTHON = re.compile(r"(.*/)?(python3?|PYTHON)$")
 FENCE = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
+LANGUAGE = re.compile(r"^`{3,}([^\n]*)\n.*?^`{3,}$", re.MULTILINE | re.DOTALL)
+# Blocks that are no commands. `test_examples.py` runs those of Python.
+OTHER_LANGUAGES = ("python", "text", "{toctree}", "")
 # Indented blocks: in Markdown, and in the docstrings of scripts.
-INDENTED = re.compile(r"(?:^ {4}\S.*\n(?: {4,}.*\n)*)", re.MULTILINE)
-STARTS = re.compile(r"^\s*(?:\w+=\S+ )*(?:python|for |sh |pip |\S*sphinx)")
-SHELL_WORDS = ("do", "done", "for", "export")
+INDENTED = re.compile(r"(?<=\n\n)(?: {4}\S.*\n(?: {4,}.*\n)*)")
+STARTS = re.compile(
+    r"^\s*(?:\w+=\S+ )*"
+    r"(?:python|PYTHON|for |sh |pip |tensorboard |\S*sphinx)"
+)
+OPTION = re.compile(r"^    (--\w+)", re.MULTILINE)
+INLINE_OPTION = re.compile(r"`[^`\n]*?(--\w+)[^`\n]*`")
+SHELL_WORDS = ("do", "done", "for", "export", "wait")
 
 
 def commands_in(text):
@@ -52,12 +61,27 @@ def script(text):
     return text.split('"""')[1] + "\n" if text.startswith('"""') else ""
 
 
-def all_commands():
+def texts():
+    """Each page, and what is to be read on it."""
     for page in PAGES:
-        if page.suffix not in (".md", ".py") or page.name == "index.md":
-            continue
-        text = page.read_text()
-        text = text if page.suffix == ".md" else script(text)
+        if page.suffix in (".md", ".py"):
+            text = page.read_text()
+            yield page, text if page.suffix == ".md" else script(text)
+
+
+def overlooked_blocks(text):
+    """The first lines of blocks that are neither commands nor known."""
+    for language in LANGUAGE.findall(text):
+        if language not in ("sh", *OTHER_LANGUAGES):
+            yield f"```{language}"
+    text = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
+    for block in INDENTED.findall(text):
+        if not (STARTS.match(block) or OPTION.match(block)):
+            yield block.splitlines()[0]
+
+
+def all_commands():
+    for page, text in texts():
         for words in commands_in(text):
             name = f"{page.relative_to(ROOT)}: {' '.join(words)}"
             yield pytest.param(words, id=name)
@@ -103,6 +127,11 @@ def test_command(words):
         check_pip(arguments)
     elif program == "sh":
         assert (ROOT / arguments[0]).is_file()
+    elif program == "tensorboard":
+        option, folder = arguments
+        assert option == "--logdir"
+        runs, recipe, _ = folder.split("/")
+        assert runs == "runs" and (ROOT / f"docs/recipes/{recipe}.py").is_file()
     elif program.endswith("sphinx-build"):
         *_, source, target = arguments
         assert (ROOT / source / "conf.py").is_file()
@@ -116,6 +145,9 @@ def test_commands_are_found():
     for start in (
         "README.md: .venv/bin/python docs/recipes/space_invaders.py",
         "README.md: sh tests/run.sh",
+        "docs/index.md: .venv/bin/python docs/recipes/space_invaders.py",
+        "docs/results/index.md: python docs/results/reference_curves.py",
+        "docs/recipes/mnist_three_layer.py: tensorboard --logdir",
         "README.md: .venv/bin/pip install .[test]",
         "README.md: .venv/bin/sphinx-build -W docs docs/_build",
         "docs/results/cartpole_dqn.md: python docs/recipes/cartpole_dqn.py "
@@ -141,6 +173,51 @@ def test_commands_are_found():
 def test_wrong_commands_are_noticed(words, message):
     with pytest.raises((AssertionError, pytest.fail.Exception), match=message):
         test_command(words)
+
+
+def test_no_block_is_overlooked():
+    for page, text in texts():
+        assert not list(overlooked_blocks(text)), page
+    text = "Text:\n\n    make all\n\n```console\n$ make\n```\n"
+    assert list(overlooked_blocks(text)) == ["```console", "    make all"]
+
+
+def options_of(source):
+    """The options that a script takes, and those that it hides."""
+    calls = re.findall(r"add_argument\((.*?)\n?\)\n", source, re.DOTALL)
+    options = {}
+    for call in calls:
+        for option in re.findall(r'^\s*"(--\w+)"', call):
+            options[option] = "argparse.SUPPRESS" in call
+    return options
+
+
+@pytest.mark.parametrize(
+    "file",
+    sorted((ROOT / "docs" / "recipes").glob("*.py")),
+    ids=lambda f: f.stem,
+)
+def test_recipe_lists_its_options(file):
+    source = file.read_text()
+    listed = OPTION.findall(script(source))
+    options = options_of(source)
+    assert {"--quick", "--seed", "--out"} <= set(options)
+    assert sorted(listed) == sorted(
+        option for option, hidden in options.items() if not hidden
+    )
+
+
+def test_options_named_in_the_text_exist():
+    known = set()
+    for folder in ("docs/recipes", "docs/results", "tests/benchmarks"):
+        for file in (ROOT / folder).glob("*.py"):
+            known |= set(options_of(file.read_text()))
+    named = {}
+    for page, text in texts():
+        text = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
+        named |= dict.fromkeys(INLINE_OPTION.findall(text), page.name)
+    assert {"--tutorial", "--weights", "--prioritized"} <= set(named)
+    assert set(named) <= known, named
 
 
 def test_every_recipe_and_study_shows_its_command():

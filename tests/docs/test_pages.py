@@ -2,6 +2,7 @@
 
 import ast
 import pathlib
+import re
 import sys
 
 import pytest
@@ -11,6 +12,7 @@ import keras_rlkit as rlk
 pytest.importorskip("sphinx", reason='needs pip install ".[docs]"')
 pytest.importorskip("myst_parser", reason='needs pip install ".[docs]"')
 DOCS = pathlib.Path(__file__).parents[2] / "docs"
+PACKAGE = pathlib.Path(rlk.__file__).parent
 sys.path.insert(0, str(DOCS / "_ext"))
 
 import api_pages  # noqa: E402
@@ -35,6 +37,48 @@ def test_one_page_for_each_public_name_with_a_docstring():
         assert getattr(getattr(rlk, package), short).__doc__
         assert f":: keras_rlkit.{name}\n" in pages[name]
         assert f"({name}.md)" in pages[package]
+
+
+@pytest.mark.parametrize("package", rlk.__all__)
+def test_public_names_are_those_that_the_package_imports(package):
+    source = (PACKAGE / package / "__init__.py").read_text()
+    imported = [
+        alias.asname or alias.name
+        for node in ast.parse(source).body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    ]
+    assert sorted(imported) == sorted(getattr(rlk, package).__all__)
+
+
+def test_every_folder_is_public():
+    folders = {file.parent.name for file in PACKAGE.glob("*/__init__.py")}
+    assert folders == set(rlk.__all__)
+
+
+def test_every_registered_class_is_public():
+    classes = set()
+    for file in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.ClassDef) and "register" in map(
+                ast.unparse, node.decorator_list
+            ):
+                classes.add(f"{file.relative_to(PACKAGE).parts[0]}.{node.name}")
+    assert len(classes) > 15
+    assert classes <= NAMES
+
+
+def test_names_written_on_pages_are_public():
+    written = set()
+    for page in [DOCS.parent / "README.md", *DOCS.rglob("*.[mp][dy]")]:
+        if not {"_build", "api", "_ext"} & set(page.parts):
+            text = page.read_text()
+            written |= {
+                ".".join(name)
+                for name in re.findall(r"\brlk\.(\w+)\.(\w+)", text)
+            }
+    assert len(written) > 30
+    assert written <= NAMES
 
 
 def test_pages_of_names_that_are_gone_are_removed(tmp_path):

@@ -1,6 +1,7 @@
 import json
 import os
 import pathlib
+import runpy
 import subprocess
 import sys
 
@@ -102,6 +103,22 @@ def test_steps_are_obeyed(tmp_path):
     assert process.returncode == 0, process.stderr[-3000:]
     results = json.loads((tmp_path / "results.json").read_text())
     assert 2_700 < results["environment_steps"] <= 3_000
+
+
+@pytest.mark.skipif(
+    keras.backend.backend() == "tensorflow", reason="they run on it"
+)
+@pytest.mark.parametrize(
+    "name",
+    ["mnist_three_layer", "probabilistic_regression", "value_distribution"],
+)
+def test_recipes_for_tensorflow_say_so_at_once(name, tmp_path, monkeypatch):
+    file = str(RECIPES / f"{name}.py")
+    arguments = [file, "--quick", "--out", str(tmp_path / "out")]
+    monkeypatch.setattr(sys, "argv", arguments)
+    with pytest.raises(SystemExit, match="set KERAS_BACKEND=tensorflow"):
+        runpy.run_path(file)
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.tensorflow_only

@@ -1,6 +1,7 @@
 import json
 import os
 import pathlib
+import runpy
 import subprocess
 import sys
 
@@ -31,6 +32,13 @@ def run(name, folder, *flags):
     results = json.loads((folder / "results.json").read_text())
     assert results["seed"] == 1
     return results, last
+
+
+def run_here(name, monkeypatch, *arguments):
+    """Run a recipe that ends early in this process, which is quicker."""
+    file = RECIPES / f"{name}.py"
+    monkeypatch.setattr(sys, "argv", [str(file), *map(str, arguments)])
+    return runpy.run_path(str(file))
 
 
 def check_pictures(folder, *names):
@@ -137,17 +145,69 @@ def test_brain_segmentation(tmp_path):
     assert overlap / area == pytest.approx(held_out[best], abs=0.02)
 
 
-def test_brain_segmentation_says_what_files_it_looks_for(tmp_path):
-    process = subprocess.run(
-        [
-            *(sys.executable, str(RECIPES / "brain_segmentation.py")),
-            *("--data", str(tmp_path), "--out", str(tmp_path / "out")),
-        ],
-        capture_output=True,
-        text=True,
-    )
-    assert process.returncode == 1
-    assert "No files like PATIENT/PATIENT_1_mask.tif" in process.stderr
+def write_lgg_slices(folder, patients, slices):
+    """Write slices as the LGG MRI set has them; the first patient is healthy.
+
+    Files and folders are named as there, at its size and compressed as there,
+    with the table and the text that lie beside the folders.
+    """
+    generator = np.random.default_rng(0)
+    row, column = np.mgrid[-1:1:256j, -1:1:256j]
+    brain = np.hypot(column / 0.7, row / 0.85) < 1
+    for patient in range(patients):
+        name = f"TCGA_CS_{4941 + patient}_19960909"
+        (folder / name).mkdir(parents=True)
+        x, y = generator.uniform(-0.35, 0.35, 2)
+        for number in range(1, slices + 1):
+            radius = 0.3 * np.sin(np.pi * number / (slices + 1))
+            mask = np.hypot(column - x, row - y) < radius * (patient > 0)
+            image = 70 * brain + generator.normal(0, 8, (256, 256))
+            image = np.stack([image, image + 90 * mask, image], axis=-1)
+            for suffix, pixels in (
+                ("", np.uint8(np.clip(image, 0, 255))),
+                ("_mask", np.uint8(255 * mask)),
+            ):
+                Image.fromarray(pixels).save(
+                    folder / name / f"{name}_{number}{suffix}.tif",
+                    compression="tiff_lzw",
+                )
+    (folder / "data.csv").write_text("Patient,gender\n")
+    (folder / "README.md").write_text("# LGG Segmentation Dataset\n")
+
+
+def test_brain_segmentation_reads_the_layout_of_the_real_set(tmp_path):
+    data, out = tmp_path / "kaggle_3m", tmp_path / "out"
+    write_lgg_slices(data, patients=5, slices=2)
+    flags = ("--data", str(data), "--width", "4", "--epochs", "1")
+    results, _ = run("brain_segmentation", out, *flags)
+    assert results["training_patients"] == 4
+    assert results["training_slices"] == 8
+    assert results["held_out_slices"] == 2
+    (held_out,) = results["dice_of_patients"]
+    assert (data / held_out).is_dir()
+    _, epochs = columns(out)
+    assert epochs == 1
+    check_pictures(out, "predictions.png", "learning_curve.png")
+    # Slices keep the size they have.
+    network = keras.models.load_model(out / "brain_segmentation.keras")
+    assert network.input_shape == (None, 256, 256, 3)
+
+
+@pytest.mark.parametrize(
+    "patients, size, message",
+    [
+        (0, 16, "No files like PATIENT/PATIENT_1_mask.tif"),
+        (1, 16, "Four patients or more, with lesions, are needed"),
+        (1, 40, "`--size` must be a multiple of 16. Received: 40"),
+    ],
+)
+def test_brain_segmentation_says_what_data_it_needs(
+    tmp_path, monkeypatch, patients, size, message
+):
+    write_lgg_slices(tmp_path, patients, slices=2)
+    flags = ("--data", tmp_path, "--out", tmp_path / "out", "--size", size)
+    with pytest.raises(SystemExit, match=message):
+        run_here("brain_segmentation", monkeypatch, *flags)
 
 
 def test_insert_into_pretrained(tmp_path):
@@ -155,6 +215,7 @@ def test_insert_into_pretrained(tmp_path):
     for change in ("head", "inserted_layers", "regulariser"):
         assert results[f"unchanged_by_{change}"] is True
     assert results["same_when_inserted"] is True
+    assert results["largest_difference_when_inserted"] < 1e-6
     assert results["trained_accuracy"] > 0.6
     # Of 20; random actions reach 5.
     assert results["evaluation_mean"] > 8
@@ -194,6 +255,60 @@ def test_insert_into_pretrained(tmp_path):
                 weights, layer.get_weights(), strict=True
             ):
                 np.testing.assert_array_equal(weight, trained_weight)
+
+
+def test_insert_into_pretrained_starts_from_published_weights(
+    tmp_path, monkeypatch
+):
+    # Keras 2 writes weights as they are published.
+    import tf_keras
+
+    published = tf_keras.applications.MobileNetV2(
+        input_shape=(96, 96, 3), alpha=0.35, include_top=False, weights=None
+    )
+    published.save_weights(tmp_path / "weights.h5")
+
+    # The recipe up to where it trains anything.
+    class Started(Exception):
+        pass
+
+    def start(model, *arguments, **keywords):
+        raise Started(model)
+
+    monkeypatch.setattr(keras.Model, "fit", start)
+    flags = ("--weights", tmp_path / "weights.h5", "--out", tmp_path / "out")
+    with pytest.raises(Started) as started:
+        run_here("insert_into_pretrained", monkeypatch, "--quick", *flags)
+    (model,) = started.value.args
+    assert len(published.get_weights()) == 260
+    for layer in filter(lambda layer: layer.weights, published.layers):
+        weights = model.get_layer(layer.name).get_weights()
+        for weight, expected in zip(weights, layer.get_weights(), strict=True):
+            np.testing.assert_array_equal(weight, expected)
+    # They stay: only the new layer on top learns.
+    assert [weight.shape for weight in model.trainable_weights] == [
+        (1280, 4),
+        (4,),
+    ]
+
+
+@pytest.mark.parametrize(
+    "weights, message",
+    [
+        ("gone.h5", "There is no file gone.h5"),
+        ("imagenet", "can't be downloaded. No network.\nFetch that file"),
+    ],
+)
+def test_insert_into_pretrained_says_what_weights_it_needs(
+    tmp_path, monkeypatch, weights, message
+):
+    def no_network(*arguments, **keywords):
+        raise OSError("No network.")
+
+    monkeypatch.setattr(keras.applications, "MobileNetV2", no_network)
+    flags = ("--weights", weights, "--out", tmp_path)
+    with pytest.raises(SystemExit, match=message):
+        run_here("insert_into_pretrained", monkeypatch, "--quick", *flags)
 
 
 def test_many_models_one_process(tmp_path):

@@ -1,7 +1,6 @@
 """The parts of the benchmarks that measure nothing: medians, pairs, tables."""
 
 import pathlib
-import sys
 
 import pytest
 
@@ -88,8 +87,10 @@ def test_verdict(harness, target, values, expected):
 
 def test_summary(harness):
     values = [3_000.0, 1_000.4, 1_200.0, 2_000.0]
-    assert harness.summary(values) == ("1,600", "1,000 to 3,000, n = 4")
-    assert harness.summary([0.5], ".2f") == ("0.50", "0.50 to 0.50, n = 1")
+    assert harness.summary(values) == ("1,600", "1,000 to 3,000")
+    assert harness.cell(values) == "1,600 (1,000 to 3,000)"
+    assert harness.cell([0.5], ".2f") == "0.50 (0.50 to 0.50)"
+    assert harness.cell([]) == "-"
 
 
 def test_table_has_four_cells_in_each_row(harness):

@@ -36,6 +36,7 @@ class Figure:
     def row(self) -> str:
         """Return the row of the table."""
         middle, spread = summary(self.values, self.form)
+        spread += f", n = {len(self.values)}"
         cells = (self.name, middle, spread, verdict(self.target, self.values))
         return "| " + " | ".join(cells) + " |"
 
@@ -222,10 +223,17 @@ def comparisons(
 
 
 def summary(values: list[float], form: str = ",.0f") -> tuple[str, str]:
-    """Return the median of some values, and their range with the count."""
+    """Return the median of some values, and their range."""
     low, high = (format(function(values), form) for function in (min, max))
-    middle = format(statistics.median(values), form)
-    return middle, f"{low} to {high}, n = {len(values)}"
+    return format(statistics.median(values), form), f"{low} to {high}"
+
+
+def cell(values: list[float], form: str = ",.0f") -> str:
+    """Return the median and the range of some values, `-` for none."""
+    if not values:
+        return "-"
+    middle, spread = summary(values, form)
+    return f"{middle} ({spread})"
 
 
 def verdict(target: tuple[str, float] | None, values: list[float]) -> str:

@@ -80,12 +80,10 @@ class Loop:
             self._fill()
         self.agent = rlk.models.DoubleDQN(network, double=double, **target)
         on_tensorflow = keras.backend.backend() == "tensorflow"
-        jit = "auto" if on_tensorflow else True
         self.agent.compile(
             optimizer=keras.optimizers.Adam(learning_rate),
             loss=keras.losses.Huber(),
             steps_per_execution=steps_per_execution,
-            jit_compile=jit,
         )
         self.collect = rlk.callbacks.CollectSteps(
             environment,

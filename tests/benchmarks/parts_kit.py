@@ -1,9 +1,9 @@
 """Parts of the kit and what bounds them, measured on command.
 
-What is compared stands in one process, and takes turns there. The setting
-`part` says what: `fit` against a bare loop over the same compiled step,
-`acting` against a bare compiled forward pass, or `sampling` and adding against
-bare NumPy.
+What is compared stands in one process, and takes turns there. The settings name
+parts with their arguments: `fit` against a bare loop over the same compiled
+step, `acting` against a bare compiled forward pass, `sampling` and adding
+against bare NumPy.
 """
 
 import itertools
@@ -64,7 +64,6 @@ def fit(network: str, steps_per_execution: int) -> dict:
         optimizer=keras.optimizers.Adam(1e-4),
         loss=keras.losses.Huber(),
         steps_per_execution=steps_per_execution,
-        jit_compile="auto" if on_tensorflow else True,
     )
     name = "dataset" if on_tensorflow else "batches"
     batches = getattr(replay, name)(BATCH)
@@ -203,8 +202,13 @@ PARTS = {"fit": fit, "acting": acting, "sampling": sampling}
 
 
 def make(settings: dict) -> dict:
-    """Return the works of a part."""
-    return PARTS[settings.pop("part")](**settings)
+    """Return the works of some parts, as `KEY.WORK`."""
+    works = {"report": {}}
+    for key, (part, arguments) in settings.items():
+        made = PARTS[part](**arguments)
+        works["report"] |= made.pop("report", {})
+        works |= {f"{key}.{name}": work for name, work in made.items()}
+    return works
 
 
 if __name__ == "__main__":

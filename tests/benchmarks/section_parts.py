@@ -1,7 +1,9 @@
 """Parts of the kit against what bounds them."""
 
+import itertools
 import subprocess
 import sys
+from functools import partial
 
 from harness import (
     Figure,
@@ -18,107 +20,98 @@ NETWORKS = {"nature": "Nature network", "dense": "dense 256-256"}
 
 def fit(repeats: int, quick: bool) -> Section:
     """Measure `fit` against a bare loop over the same compiled step."""
-    section = Section(
-        "`fit` against a bare compiled loop of the same step, batch 32", []
-    )
-    goals = {8: 0.95, 1: 0.9}
-    for network, title in NETWORKS.items():
-        steps = {"nature": 48, "dense": 1_200}[network] // (4 if quick else 1)
-        steps = -(-steps // 8) * 8
-        for executions, goal in goals.items():
-            settings = {
-                "part": "fit",
-                "network": network,
-                "steps_per_execution": executions,
-            }
-            title_here = f"{title}, {executions} steps per execution"
-            print(f"  {title_here}", flush=True)
-            probe = Probe("parts_kit.py", settings)
-            times = take_turns(
-                {
-                    name: lambda name=name: probe.work(name, steps)["seconds"]
-                    for name in ("bare", "fit")
-                },
-                repeats,
-            )
-            probe.close()
-            section.versions |= probe.report["versions"]
-            for name, words in (("bare", "bare loop"), ("fit", "`fit`")):
-                section.figures.append(
-                    Figure(
-                        f"ms a gradient step, {words}, {title_here}",
-                        [1000 * value / steps for value in times[name]],
-                        ",.3f",
-                    )
-                )
-            section.figures.append(
-                Figure(
-                    f"rate of `fit` / rate of the bare loop, {title_here}",
-                    pair_ratios(times["bare"], times["fit"]),
-                    ".3f",
-                    (">=", goal),
-                )
-            )
-    return section
+    title = "`fit` against a bare compiled loop of the same step, batch 32"
+    goals = {8: (">=", 0.95), 1: (">=", 0.9)}
+    cases = {
+        f"{network}{executions}": (network, executions)
+        for network in NETWORKS
+        for executions in goals
+    }
+    probe = Probe(
+        "parts_kit.py",
+        {key: ("fit", {"network": n, "steps_per_execution": e})
+         for key, (n, e) in cases.items()},
+    )  # fmt: skip
+    figures = []
+    for key, (network, executions) in cases.items():
+        steps = {"nature": 48, "dense": 1_200}[network] // (3 if quick else 1)
+        times = take_turns(
+            {
+                name: partial(_seconds, probe, f"{key}.{name}", steps)
+                for name in ("bare", "fit")
+            },
+            repeats,
+        )
+        where = f"{NETWORKS[network]}, {executions} per execution"
+        for name, words in (("bare", "bare loop"), ("fit", "`fit`")):
+            values = [1000 * value / steps for value in times[name]]
+            figure = f"ms a gradient step, {words}, {where}"
+            figures.append(Figure(figure, values, ".3f"))
+        ratios = pair_ratios(times["bare"], times["fit"])
+        figure = f"rate of `fit` / rate of the bare loop, {where}"
+        figures.append(Figure(figure, ratios, ".3f", goals[executions]))
+    probe.close()
+    return Section(title, figures, versions=probe.report["versions"])
 
 
 def acting(repeats: int, quick: bool) -> Section:
     """Measure a policy's call against a bare compiled forward pass."""
     section = Section("choosing actions, microseconds a call", [])
     kit, bare, peer = "policy", "bare forward pass", "SB3 `predict`"
-    for network, title in NETWORKS.items():
-        task = "nature" if network == "nature" else "cartpole"
-        print(f"  {title}", flush=True)
-        makers = {
-            kit: lambda network=network: Probe(
-                "parts_kit.py", {"part": "acting", "network": network}
+    tasks = {"nature": "nature", "dense": "cartpole"}
+    calls = 100 if quick else 400
+    parts = {name: ("acting", {"network": name}) for name in NETWORKS}
+    makers = {kit: partial(Probe, "parts_kit.py", parts)}
+    if not quick:
+        makers |= {
+            network: partial(
+                Probe, "loop_sb3.py", {"task": task, "units": [256, 256]}, "sb3"
             )
+            for network, task in tasks.items()
         }
-        if not quick:
-            makers[peer] = lambda task=task: Probe(
-                "loop_sb3.py", {"task": task, "units": [256, 256]}, "sb3"
+    with Probes(makers) as probes:
+        section.versions |= probes.versions
+        section.notes += probes.notes
+        for network, count in itertools.product(NETWORKS, (1, 8)):
+            works = {
+                bare: (kit, f"{network}.bare{count}"),
+                kit: (kit, f"{network}.act{count}"),
+            }
+            if network in probes:
+                works[peer] = (network, f"act{count}")
+            seconds = take_turns(
+                {
+                    name: partial(_seconds, probes[where], work, calls)
+                    for name, (where, work) in works.items()
+                },
+                repeats,
             )
-        calls = 100 if quick else 400
-        with Probes(makers) as probes:
-            section.versions |= probes.versions
-            section.notes += probes.notes
-            for count in (1, 8):
-
-                def latency(probe, name):
-                    answer = probes[probe].work(name, calls)
-                    return 1e6 * answer["seconds"] / calls
-
-                works = {
-                    bare: lambda count=count: latency(kit, f"bare{count}"),
-                    kit: lambda count=count: latency(kit, f"act{count}"),
-                }
-                if peer in probes:
-                    works[peer] = lambda count=count: latency(
-                        peer, f"act{count}"
-                    )
-                times = take_turns(works, repeats)
-                where = f"{title}, {count} observation{'s' * (count > 1)}"
-                for name, values in times.items():
-                    section.figures.append(Figure(f"{name}, {where}", values))
-                for figure in comparisons(
-                    times, kit, (bare, peer), ("<=", 1.2)
-                ):
-                    figure.name += f", {where}"
-                    section.figures.append(figure)
+            suffix = f", {NETWORKS[network]}, {count} at once"
+            for name, values in seconds.items():
+                values = [1e6 * value / calls for value in values]
+                section.figures.append(Figure(name + suffix, values))
+            goal = ("<=", 1.2)
+            for figure in comparisons(seconds, kit, (bare, peer), goal):
+                figure.name += suffix
+                section.figures.append(figure)
     return section
+
+
+def _seconds(probe: Probe, work: str, count: int) -> float:
+    return probe.work(work, count)["seconds"]
 
 
 def sampling(repeats: int, quick: bool) -> Section:
     """Measure sampling and adding against bare NumPy."""
     count = 200 if quick else 2_000
-    settings = {"part": "sampling", "capacity": 5_000 if quick else 20_000}
-    probe = Probe("parts_kit.py", settings)
-    names = ("gather", "sample", "store", "add", "dataset")
-    works = {name: lambda name=name: probe.rate(name, count) for name in names}
-    on_tensorflow = "dataset" in probe.report["works"]
-    if not on_tensorflow:
-        del works["dataset"]
-    rates = take_turns(works, repeats)
+    capacity = 5_000 if quick else 20_000
+    part = {"replay": ("sampling", {"capacity": capacity})}
+    probe = Probe("parts_kit.py", part)
+    names = [work.partition(".")[2] for work in probe.report["works"]]
+    rates = take_turns(
+        {name: partial(probe.rate, f"replay.{name}", count) for name in names},
+        repeats,
+    )
     probe.close()
     figures = [
         Figure("batches a second, bare NumPy gather", rates["gather"]),
@@ -130,7 +123,7 @@ def sampling(repeats: int, quick: bool) -> Section:
             (">=", 0.8),
         ),
     ]
-    if on_tensorflow:
+    if "dataset" in rates:
         figures.append(
             Figure(
                 "batches a second, `dataset`, as tensors",
@@ -151,7 +144,7 @@ def sampling(repeats: int, quick: bool) -> Section:
         "replay of Space Invaders, 84x84 in stacks of 4, batch 32",
         figures,
         [
-            f"{settings['capacity']:,} transitions, eight environments' steps "
+            f"{capacity:,} transitions, eight environments' steps "
             "added together. The bare gather takes as many bytes, 32 windows "
             "of five frames, from random places; the bare store writes the "
             "newest frame of each environment."

@@ -4,9 +4,6 @@ Works: `run N` plays N environment steps, training between them; `split N` also
 tells which share of the time each part takes.
 """
 
-import functools
-import time
-
 import gymnasium
 import keras
 import networks
@@ -101,46 +98,32 @@ class Loop:
 
     def run(self, steps: int) -> int:
         """Play about so many steps; return how many it were."""
+        before = self.collect.environment_steps
+        self._fit(steps)
+        return self.collect.environment_steps - before
+
+    def split(self, steps: int) -> dict:
+        """As `run`; return the share of each part of the time in percent."""
+        self.collect.log_time = True
+        logs = self._fit(steps)
+        self.collect.log_time = False
+        return {
+            name.removeprefix("time_"): 100 * values[-1]
+            for name, values in logs.items()
+            if name.startswith("time_")
+        }
+
+    def _fit(self, steps: int) -> dict:
         updates = steps / self.collect.steps_per_update
         whole = max(1, round(updates / self.executions)) * self.executions
-        before = self.collect.environment_steps
-        self.agent.fit(
+        history = self.agent.fit(
             self.batches,
             steps_per_epoch=whole,
             callbacks=[self.collect],
             shuffle=False,
             verbose=0,
         )
-        return self.collect.environment_steps - before
-
-    def split(self, steps: int) -> dict:
-        """As `run`; return also the share of each part in percent."""
-        clock: dict[str, float] = {}
-
-        def timed(function, name):
-            @functools.wraps(function)
-            def wrapper(*arguments, **keywords):
-                start = time.perf_counter()
-                try:
-                    return function(*arguments, **keywords)
-                finally:
-                    taken = time.perf_counter() - start
-                    clock[name] = clock.get(name, 0) + taken
-
-            return wrapper
-
-        environment, policy = self.collect.environment, self.collect.policy
-        step, add = environment.step, self.replay.add
-        environment.step = timed(step, "environment")
-        self.collect.policy = timed(policy.__call__, "acting")
-        self.replay.add = timed(add, "storing")
-        start = time.perf_counter()
-        done = self.run(steps)
-        total = time.perf_counter() - start
-        environment.step, self.replay.add = step, add
-        self.collect.policy = policy
-        shares = {name: 100 * value / total for name, value in clock.items()}
-        return {"done": done, **shares, "training": 100 - sum(shares.values())}
+        return history.history
 
     def _fill(self) -> None:
         recording = Recording(1_000)

@@ -16,7 +16,7 @@ from harness import (
 TITLES = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
 BACKEND = os.environ.get("KERAS_BACKEND", "tensorflow")
 SB3 = "Stable-Baselines3"
-PARTS = ("environment", "acting", "storing", "training")
+PARTS = ("environment", "acting", "storing", "sampling", "training")
 
 
 def kit(backend: str | None = None, **settings: object):
@@ -145,7 +145,8 @@ def split(repeats: int, quick: bool) -> Section:
             for part in PARTS
         ]
     section.notes.append(
-        "Training is what the other three leave; sampling runs beside it."
+        "From `CollectSteps(log_time=True)`. Sampling is the time that "
+        "training waits for a batch."
     )
     return section
 

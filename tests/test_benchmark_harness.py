@@ -136,8 +136,9 @@ def test_sections_that_were_not_measured_again_stay(harness, tmp_path):
     both = {"loops": section(harness), "parts": parts}
     harness.write(page, both, "python run.py")
     again = {"loops": section(harness, values=[7.0])}
-    harness.write(page, again, "python run.py")
+    harness.write(page, again, "python run.py", ("parts", "loops"))
     text = page.read_text()
+    assert text.index("**parts**") < text.index("**loops**")
     assert "| steps a second | 7 | 7 to 7, n = 1 |  |" in text
     assert "| ratio | 0.50 | 0.50 to 0.50, n = 1 | >= 1: missed by 50.0% |" in (
         text
@@ -220,3 +221,22 @@ def test_bfloat16_is_read_from_the_flags(harness, monkeypatch, flags, expected):
         harness.pathlib.Path, "read_text", lambda self: f"flags\t: {flags}\n"
     )
     assert harness.has_bfloat16() is expected
+
+
+def test_a_section_that_fails_costs_no_other(imported, monkeypatch, tmp_path):
+    run, harness = imported("run"), imported("harness")
+
+    def fail(repeats, quick):
+        raise RuntimeError("the process ended")
+
+    sections = {
+        "fit": fail,
+        "acting": lambda repeats, quick: section(harness, "acting"),
+    }
+    monkeypatch.setattr(run, "SECTIONS", sections)
+    page = tmp_path / "speed.md"
+    words = ["run.py", "--only", "fit", "acting", "--out", str(page)]
+    monkeypatch.setattr("sys.argv", words)
+    with pytest.raises(SystemExit, match="fit"):
+        run.main()
+    assert "| **acting** |" in page.read_text()

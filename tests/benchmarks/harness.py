@@ -311,17 +311,26 @@ def from_json(text: str) -> dict[str, Section]:
     return sections
 
 
-def write(path: pathlib.Path, new: dict[str, Section], command: str) -> None:
+def write(
+    path: pathlib.Path,
+    new: dict[str, Section],
+    command: str,
+    order: tuple[str, ...] = (),
+) -> None:
     """Write a page, and its values beside; sections not measured now stay.
 
     Args:
         path: The page. Values go to `figures.json` in a folder of its name.
         new: Sections by their keys.
         command: What was typed.
+        order: Keys in the order of the page; others come before.
     """
     raw = path.with_suffix("") / "figures.json"
     sections = from_json(raw.read_text()) if raw.exists() else {}
     sections |= new
+    places = {key: place for place, key in enumerate(order)}
+    keys = sorted(sections, key=lambda key: places.get(key, -1))
+    sections = {key: sections[key] for key in keys}
     raw.parent.mkdir(parents=True, exist_ok=True)
     raw.write_text(to_json(sections))
     page = path.read_text() if path.exists() else "# Speed\n"

@@ -19,6 +19,7 @@ minute, no other libraries and no network, and writes no page unless told to.
 import argparse
 import os
 import pathlib
+import sys
 
 import harness
 import section_loops
@@ -53,7 +54,7 @@ def main() -> None:
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     repeats = options.repeats or (3 if options.quick else 5)
     names = options.only or (QUICK if options.quick else SECTIONS)
-    sections = {}
+    sections, failed = {}, []
     out = options.out
     if out is None and not options.quick:
         out = pathlib.Path("runs", "benchmarks", "speed.md")
@@ -64,14 +65,22 @@ def main() -> None:
         command += f" --repeats {options.repeats}"
     for name in names:
         print(f"{name} ...", flush=True)
-        section = SECTIONS[name](repeats, options.quick)
+        try:
+            section = SECTIONS[name](repeats, options.quick)
+        except RuntimeError as error:
+            # One that breaks half-way doesn't cost the others.
+            print(f"{name} failed: {error}", flush=True)
+            failed.append(name)
+            continue
         section.date, section.machine = harness.today(), harness.machine()
         sections[name] = section
         print(*harness.table([section]), sep="\n", flush=True)
         if out:
             # Each section at once: an interrupted run keeps what it has.
-            harness.write(out, {name: section}, command)
+            harness.write(out, {name: section}, command, tuple(SECTIONS))
     print("\n" + harness.block(list(sections.values()), command))
+    if failed:
+        sys.exit(f"Failed: {', '.join(failed)}")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """The parts of the benchmarks that measure nothing: medians, pairs, tables."""
 
+import json
 import pathlib
 
 import pytest
@@ -240,3 +241,95 @@ def test_a_section_that_fails_costs_no_other(imported, monkeypatch, tmp_path):
     with pytest.raises(SystemExit, match="fit"):
         run.main()
     assert "| **acting** |" in page.read_text()
+
+
+class TwiceAsFast:
+    """A process that isn't one: whatever is the kit's takes half as long."""
+
+    works = ("gather", "sample", "add", "store", "dataset")
+
+    def __init__(self, script, settings, peer=None, backend=None):
+        self.script = script
+        json.dumps(settings)  # They travel as JSON.
+        self.report = {
+            "versions": {"keras": "3.0"},
+            "works": [f"replay.{work}" for work in self.works],
+            "bytes": 7_056,
+        }
+
+    def work(self, name, count):
+        seconds = 1.0 if self.script.endswith("_kit.py") else 2.0
+        shares = dict.fromkeys(
+            ("environment", "acting", "storing", "sampling", "training"), 20.0
+        )
+        return {"seconds": seconds, "done": count, **shares}
+
+    def rate(self, name, count):
+        answer = self.work(name, count)
+        return answer["done"] / answer["seconds"]
+
+    def close(self):
+        pass
+
+
+@pytest.fixture
+def sections(imported, monkeypatch):
+    """The sections, measuring processes that aren't any."""
+    run = imported("run")
+    for name in ("section_loops", "section_parts"):
+        monkeypatch.setattr(imported(name), "Probe", TwiceAsFast)
+    return {k: v for k, v in run.SECTIONS.items() if k != "import"}
+
+
+def test_every_section_has_every_repeat_of_every_figure(sections, harness):
+    for measure in sections.values():
+        made = measure(3, False)
+        once = "bytes of a stored transition"
+        counts = {
+            len(figure.values)
+            for figure in made.figures
+            if not figure.name.startswith(once)
+        }
+        assert counts == {3}
+        names = [figure.name for figure in made.figures]
+        assert len(set(names)) == len(names)
+        assert not any("doesn't run" in note for note in made.notes)
+
+
+@pytest.mark.parametrize(
+    "name, ratio, targets",
+    [
+        ("space_invaders", 2.0, [(">=", 2.0)]),
+        ("cartpole", 2.0, [(">=", 2.0)]),
+        ("cartpole_wide", 2.0, [(">=", 2.0)]),
+        ("tutorial", 2.0, [(">=", 2.5)]),
+        ("fit", 1.0, [(">=", 0.95), (">=", 0.9)] * 2),
+        ("acting", 1.0, [("<=", 1.2)] * 4),
+        ("sampling", 1.0, [(">=", 0.8), (">=", 6_000)]),
+    ],
+)
+def test_targets_stand_beside_the_kit_s_ratio(
+    sections, monkeypatch, imported, name, ratio, targets
+):
+    loops = imported("section_loops")
+    monkeypatch.setattr(loops, "has_bfloat16", lambda: False)
+    figures = sections[name](2, False).figures
+    with_target = [figure for figure in figures if figure.target]
+    assert [figure.target for figure in with_target] == targets
+    for figure in with_target:
+        if "ratio" in figure.name or "rate of" in figure.name:
+            assert figure.values == [ratio] * 2
+
+
+def test_bfloat16_has_a_row_and_a_target_where_there_is_any(
+    sections, monkeypatch, imported
+):
+    loops = imported("section_loops")
+    monkeypatch.setattr(loops, "has_bfloat16", lambda: True)
+    made = sections["space_invaders"](2, False)
+    rows = {f.target: f for f in made.figures if "bfloat16" in f.name}
+    assert set(rows) == {None, (">=", 2.5)}
+    monkeypatch.setattr(loops, "has_bfloat16", lambda: False)
+    made = sections["space_invaders"](2, False)
+    assert not any("bfloat16" in figure.name for figure in made.figures)
+    assert any("doesn't compute in bfloat16" in note for note in made.notes)

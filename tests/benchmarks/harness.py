@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import platform
+import re
 import statistics
 import subprocess
 import tempfile
@@ -120,7 +121,9 @@ class Probe:
         self._process.wait()
         self._errors.seek(0)
         lines = self._errors.read().strip().splitlines()
-        raise RuntimeError(lines[-1] if lines else "no answer")
+        # JAX and Keras say more after the error itself.
+        named = [line for line in lines if re.match(r"[\w.]*Error\b", line)]
+        raise RuntimeError((named or lines or ["no answer"])[-1])
 
 
 class Probes:

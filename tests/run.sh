@@ -1,6 +1,7 @@
 #!/bin/sh
 # Runs the style checks and the suite on both backends, with the Python of
-# .venv if there is one. Further arguments go to pytest.
+# .venv if there is one, then prints how fast the parts are against what bounds
+# them. Further arguments go to pytest, and then nothing is measured.
 set -e
 cd "$(dirname "$0")/.."
 [ -d .venv ] && PATH="$PWD/.venv/bin:$PATH"
@@ -14,4 +15,8 @@ echo "== TensorFlow backend"
 KERAS_BACKEND=tensorflow python -m pytest -n 2 --dist worksteal "$@" || status=$?
 echo "== JAX backend"
 KERAS_BACKEND=jax python -m pytest -n 2 --dist worksteal "$@" || status=$?
+if [ $# -eq 0 ]; then
+    echo "== Speed (slow figures fail nothing)"
+    KERAS_BACKEND=tensorflow python tests/benchmarks/run.py --quick || status=$?
+fi
 exit $status

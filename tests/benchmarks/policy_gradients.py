@@ -15,10 +15,10 @@ KERAS_BACKEND. Nothing else should run meanwhile.
 import argparse
 import json
 import pathlib
-import statistics
 import subprocess
 import time
 
+from harness import cell, pair_ratios
 from peer_environments import python_of
 
 # name: environments, steps per rollout and environment, minibatch, passes.
@@ -169,22 +169,16 @@ def main() -> None:
             for side, values in rates.items():
                 interpreter = python_of("sb3" if side == "peer" else None)
                 values.append(measure(interpreter, side, name, steps))
-        pairs = zip(rates["kit"], rates["peer"], strict=True)
-        ratios = [kit / peer for kit, peer in pairs]
+        ratios = pair_ratios(rates["kit"], rates["peer"])
         cells = [
             name,
-            *(_form(rates[side], ",.0f") for side in ("kit", "peer")),
+            *(cell(rates[side], ",.0f") for side in ("kit", "peer")),
         ]
-        cells += [_form(ratios, ".2f"), _form(rates["vectorised"], ",.0f")]
+        cells += [cell(ratios, ".2f"), cell(rates["vectorised"], ",.0f")]
         lines.append("| " + " | ".join(cells) + " |")
         print(lines[-1], flush=True)
     if options.out:
         options.out.write_text("\n".join(lines) + "\n")
-
-
-def _form(values: list[float], form: str) -> str:
-    low, high = (format(function(values), form) for function in (min, max))
-    return f"{format(statistics.median(values), form)} ({low} to {high})"
 
 
 if __name__ == "__main__":

@@ -11,15 +11,12 @@ of them. Bytes are the growth of the process' own memory over the filling. Needs
 """
 
 import argparse
-import datetime
-import json
+import functools
 import pathlib
-import statistics
-import subprocess
 import tempfile
 
 import numpy as np
-from peer_environments import python_of
+from harness import Probe, Probes, cell, machine, take_turns, today
 
 # name: interpreter's environment, kind of buffer.
 BUFFERS = {
@@ -57,43 +54,6 @@ def record(path: pathlib.Path, count: int) -> None:
     np.savez(path, frames=frames, ends=ends)
 
 
-class Probe:
-    """A buffer that lives in another process."""
-
-    def __init__(self, peer, kind, frames, capacity):
-        probe = pathlib.Path(__file__).with_name("replay_probe.py")
-        self.process = subprocess.Popen(
-            [python_of(peer), probe, kind, frames, "--capacity", str(capacity)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        self.report = self._answer()
-        self.rates = {"sample": [], "update": []}
-
-    def measure(self, what: str, count: int) -> None:
-        """Note how many batches a second the process reaches."""
-        self.process.stdin.write(f"{what} {count}\n")
-        self.process.stdin.flush()
-        self.rates[what].append(count / self._answer())
-
-    def _answer(self):
-        line = self.process.stdout.readline()
-        if not line:
-            error = self.process.stderr.read().strip().splitlines()
-            raise RuntimeError(error[-1] if error else "no answer")
-        return json.loads(line)
-
-
-def form(values: list[float]) -> str:
-    """Return the median and the range of some values."""
-    if not values:
-        return "-"
-    low, high = min(values), max(values)
-    return f"{statistics.median(values):,.0f} ({low:,.0f} to {high:,.0f})"
-
-
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--quick", action="store_true")
@@ -104,44 +64,43 @@ def main() -> None:
     repeats = options.repeats or (2 if options.quick else 7)
     capacity = options.capacity or (5_000 if options.quick else 100_000)
     count = 50 if options.quick else 300
-    probes, failed = {}, []
     with tempfile.TemporaryDirectory() as folder:
         frames = pathlib.Path(folder, "frames.npz")
         record(frames, 2_000 if options.quick else 20_000)
-        for name, (peer, kind) in BUFFERS.items():
-            try:
-                probes[name] = Probe(peer, kind, frames, capacity)
-            except RuntimeError as error:
-                failed.append(f"{name} doesn't run: `{error}`")
-            print(name, "filled" if name in probes else "failed", flush=True)
-        for _ in range(repeats):
-            for probe in probes.values():
-                probe.measure("sample", count)
-                if probe.report["updates"]:
-                    probe.measure("update", count)
-        for probe in probes.values():
-            probe.process.kill()
+        settings = {"frames": str(frames), "capacity": capacity}
+        makers = {
+            name: functools.partial(
+                Probe, "replay_probe.py", {**settings, "kind": kind}, peer
+            )
+            for name, (peer, kind) in BUFFERS.items()
+        }
+        with Probes(makers) as probes:
+            works = {
+                (name, work): functools.partial(probes[name].rate, work, count)
+                for name in probes.names
+                for work in probes[name].report["works"]
+            }
+            rates = take_turns(works, repeats)
+            reports = {name: probes[name].report for name in probes.names}
+            failed, versions = probes.notes, probes.versions
     lines = [
         "| buffer | batches per second | with update of priorities |"
         " microseconds per add | bytes per transition |",
         "|---|---|---|---|---|",
     ]
-    for name, probe in probes.items():
+    for name, report in reports.items():
         cells = [
             name,
-            form(probe.rates["sample"]),
-            form(probe.rates["update"]),
-            form(probe.report["add"]),
-            f"{probe.report['bytes']:,.0f}",
+            cell(rates[name, "sample"]),
+            cell(rates.get((name, "update"), [])),
+            cell(report["add"]),
+            f"{report['bytes']:,.0f}",
         ]
         lines.append("| " + " | ".join(cells) + " |")
-    versions = {}
-    for probe in probes.values():
-        versions |= probe.report["versions"]
     lines += ["", *failed, ""] if failed else [""]
     lines += [
-        f"{datetime.date.today()}, {capacity:,} transitions, medians and "
-        f"ranges of {repeats} rounds; "
+        f"{today()}, {machine()}, {capacity:,} transitions, medians and ranges "
+        f"of {repeats} rounds; "
         + ", ".join(f"{name} {version}" for name, version in versions.items())
         + "."
     ]

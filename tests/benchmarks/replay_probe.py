@@ -1,22 +1,16 @@
 """One replay buffer, measured on command; `replay_buffers.py` runs this.
 
-    PYTHON tests/benchmarks/replay_probe.py KIND FRAMES.npz --capacity N
-
-Runs in the environment of the library that KIND belongs to and needs nothing
-but NumPy and that library. Fills the buffer with recorded play and prints one
-line of JSON; then for each line `sample N` or `update N` on its input it prints
-how many seconds that took.
+Runs in the environment of the library that it measures and needs nothing but
+NumPy and that library. Fills the buffer with recorded play; works: `sample N`
+draws N batches, `update N` gives new priorities to each as well.
 """
 
-import argparse
 import importlib.metadata
-import json
-import os
 import pathlib
-import sys
 import time
 
 import numpy as np
+from answering import serve
 
 STACK, BATCH = 4, 32
 
@@ -313,38 +307,37 @@ def fill(buffer, play: Play, capacity: int) -> list[float]:
     return microseconds
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("kind")
-    parser.add_argument("frames")
-    parser.add_argument("--capacity", type=int, default=100_000)
-    options = parser.parse_args()
-    # Answers only: what libraries print goes elsewhere.
-    answers = os.fdopen(os.dup(1), "w", buffering=1)
-    os.dup2(2, 1)
-    name, _, option = options.kind.partition(":")
+def make(settings: dict) -> dict:
+    """Fill a buffer; return the works on it."""
+    name, _, option = settings["kind"].partition(":")
+    frames, capacity = settings["frames"], settings["capacity"]
     # What a library loads or compiles at first is no stored data.
     small = KINDS[name](1_000, option)
-    fill(small, Play(options.frames), 1_000)
+    fill(small, Play(frames), 1_000)
     small.sample()
     del small
     before = memory()
-    buffer = KINDS[name](options.capacity, option)
-    added = fill(buffer, Play(options.frames), options.capacity)
+    buffer = KINDS[name](capacity, option)
+    added = fill(buffer, Play(frames), capacity)
     report = {
-        "bytes": (memory() - before) / options.capacity,
+        "bytes": (memory() - before) / capacity,
         "add": [float(value) for value in np.quantile(added, [0.5, 0, 1])],
-        "updates": getattr(buffer, "update", None) is not None,
         "versions": {p: importlib.metadata.version(p) for p in buffer.packages},
     }
-    print(json.dumps(report), file=answers)
-    for line in sys.stdin:
-        what, count = line.split()
-        start = time.perf_counter()
-        for number in range(int(count)):
-            buffer.sample() if what == "sample" else buffer.update(number)
-        print(json.dumps(time.perf_counter() - start), file=answers)
+
+    def sample(count: int) -> None:
+        for _ in range(count):
+            buffer.sample()
+
+    def update(count: int) -> None:
+        for number in range(count):
+            buffer.update(number)
+
+    works = {"sample": sample, "report": report}
+    if getattr(buffer, "update", None) is not None:
+        works["update"] = update
+    return works
 
 
 if __name__ == "__main__":
-    main()
+    serve(make, ())

@@ -9,15 +9,15 @@ minutes on two cores; KERAS_BACKEND chooses the backend.
 """
 
 import argparse
-import datetime
 import importlib.metadata
 import pathlib
-import statistics
 import time
 from collections.abc import Callable
 
 import gymnasium
 import keras
+import networks
+from harness import cell, machine, summary, take_turns, today
 
 import keras_rlkit as rlk
 
@@ -54,16 +54,16 @@ def compare(
     """
     for work in works.values():
         work()
-    turns = [
-        {name: value(seconds(work)) for name, work in works.items()}
-        for _ in range(repeats)
-    ]
-    for name in works:
-        values = [turn[name] for turn in turns]
-        low, high = (format(f(values), form) for f in (min, max))
-        middle = format(statistics.median(values), form)
-        rows.append((group, name, middle, f"{low} to {high}"))
-        print(f"{group}: {name}: {middle} ({low} to {high})", flush=True)
+    turns = take_turns(
+        {
+            name: lambda work=work: value(seconds(work))
+            for name, work in works.items()
+        },
+        repeats,
+    )
+    for name, values in turns.items():
+        rows.append((group, name, *summary(values, form)))
+        print(f"{group}: {name}: {cell(values, form)}", flush=True)
 
 
 def cartpole() -> tuple:
@@ -93,22 +93,8 @@ def atari(num_steps: int, **arguments: object) -> tuple:
         environment, num_steps, frame_stack=4, seed=0, **arguments
     )
 
-    def network() -> keras.Model:
-        return keras.Sequential(
-            [
-                keras.Input((84, 84, 4), dtype="uint8"),
-                layers.Rescaling(1 / 255),
-                layers.Conv2D(32, 8, strides=4, activation="relu"),
-                layers.Conv2D(64, 4, strides=2, activation="relu"),
-                layers.Conv2D(64, 3, strides=1, activation="relu"),
-                layers.Flatten(),
-                layers.Dense(512, activation="relu"),
-                layers.Dense(6, dtype="float32"),
-            ]
-        )
-
-    fill(environment, replay, network(), num_steps)
-    return replay, network
+    fill(environment, replay, networks.nature(), num_steps)
+    return replay, networks.nature
 
 
 def fill(
@@ -184,16 +170,7 @@ def effects_on_training() -> None:
 
 def effects_of_environments() -> None:
     """Compare numbers of environments, without training."""
-    network = keras.Sequential(
-        [
-            keras.Input((84, 84, 4), dtype="uint8"),
-            layers.Rescaling(1 / 255),
-            layers.Conv2D(16, 8, strides=4, activation="relu"),
-            layers.Conv2D(32, 4, strides=2, activation="relu"),
-            layers.Flatten(),
-            rlk.layers.DuelingHead(6, units=256),
-        ]
-    )
+    network = networks.dueling()
     steps = 800 if options.quick else 1_600
     works = {}
     for num_envs in (1, 4, 8, 16):
@@ -252,8 +229,8 @@ def write_table(path: pathlib.Path) -> None:
     lines = [
         f"# What each setting does, on {keras.backend.backend()}",
         "",
-        f"{datetime.date.today()}, {keras.backend.backend()} backend, two "
-        f"cores, {versions}. Median and range of {repeats} turns.",
+        f"{today()}, {keras.backend.backend()} backend, {machine()}, "
+        f"{versions}. Median and range of {repeats} turns.",
         "",
         "    python tests/benchmarks/settings_effects.py",
     ]

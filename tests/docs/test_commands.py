@@ -156,6 +156,7 @@ def test_commands_are_found():
         "docs/recipes/cartpole_actor_critic.py --ppo",
         "tests/benchmarks/settings_effects.py: python "
         "tests/benchmarks/settings_effects.py [--quick]",
+        "tests/benchmarks/run.py: python tests/benchmarks/run.py [--quick]",
     ):
         assert any(name.startswith(start) for name in found), start
 

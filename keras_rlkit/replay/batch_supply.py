@@ -95,13 +95,19 @@ class BatchSupply:
         TensorFlow Keras itself draws ahead, as far as its speed allows, so
         that two runs differ. Use `dataset` there.
 
+        With JAX on an accelerator, batches are made on the device, eight at
+        once, eight ahead. Frames of stacks live there beside the buffer, if
+        they take at most half of the memory that is left.
+
         Args:
             batch_size: Positive integer B.
             prefetch: How many batches to draw ahead, in a thread of its own.
-                `None` chooses 1 for batches of 256 KiB or more and 0 else.
+                `None` chooses 1 for batches of 256 KiB or more and 0 else; any
+                number keeps JAX' batches in the memory of the processor.
 
         Returns:
-            A `keras.utils.PyDataset` with the elements of `sample`.
+            A `keras.utils.PyDataset` with the elements of `sample`, as arrays of
+            JAX where they are made on its device.
         """
         from keras_rlkit.replay.batches import Batches
 

@@ -67,7 +67,5 @@ def fused_train_step(
         )
         then()
 
-    # XLA can't update the rows of an embedding alone.
-    sparse = any(isinstance(g, tf.IndexedSlices) for g in gradients)
-    tf.function(update, jit_compile=not sparse)(gradients)
+    tf.function(update, jit_compile=True)(gradients)
     return model.compute_metrics(x, y, y_pred, sample_weight)

@@ -106,8 +106,8 @@ class BatchSupply:
                 number keeps JAX' batches in the memory of the processor.
 
         Returns:
-            A `keras.utils.PyDataset` with the elements of `sample`, as arrays of
-            JAX where they are made on its device.
+            A `keras.utils.PyDataset` with the elements of `sample`, as JAX'
+            arrays where they are made on its device.
         """
         from keras_rlkit.replay.batches import Batches
 

@@ -93,7 +93,15 @@ def test_loss_scaling_skips_a_step_that_overflows(monkeypatch):
     agent.fit(observation, transition, batch_size=80, verbose=0)
     for old, new in zip(before, agent.q_network.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
-    agent.fit(*batches(), batch_size=80, verbose=0)
+    # What was scaled up for the gradient is scaled down for the update.
+    twin = make_agent(True, monkeypatch, vectors, "sgd")
+    twin.compile(optimizer=keras.optimizers.SGD(0.1), loss="mse")
+    for each in (agent, twin):
+        each.fit(*batches(), batch_size=80, verbose=0)
+    for weights in zip(
+        *(each.q_network.get_weights() for each in (agent, twin)), strict=True
+    ):
+        np.testing.assert_allclose(*weights, rtol=1e-5, atol=1e-7)
     assert (agent.q_network.get_weights()[0] != before[0]).any()
 
 

@@ -85,8 +85,9 @@ def test_within_fit_the_newest_weights_count(steps_per_execution):
 
     class Act(keras.callbacks.Callback):
         def on_train_batch_end(self, batch, logs=None):
-            output = forward(self.model, OBSERVATIONS)
-            kernel, bias = self.model.get_weights()
+            # `self.model` would already fetch the variables.
+            output = forward(model, OBSERVATIONS)
+            kernel, bias = model.get_weights()
             np.testing.assert_allclose(
                 output, OBSERVATIONS @ kernel + bias, rtol=1e-4, atol=1e-6
             )

@@ -12,7 +12,7 @@ environment of their own, which is installed into `runs/benchmarks/` at the
 first run. What is compared takes turns (A B A B ...), so that a machine whose
 speed drifts hits all of it, and a ratio is the median over the pairs. The
 kit's backend is that of KERAS_BACKEND. Nothing else should run meanwhile.
-About half an hour on two cores, some of it to install; `--quick` needs a
+About half an hour on two cores, some of it to install; `--quick` needs half a
 minute, no other libraries and no network, and writes no page unless told to.
 """
 
@@ -38,7 +38,7 @@ SECTIONS = {
     "growth": section_loops.growth,
 }
 # Ratios that other work on the machine disturbs least.
-QUICK = ("fit", "acting", "sampling")
+QUICK = ("fit", "sampling")
 
 
 def main() -> None:

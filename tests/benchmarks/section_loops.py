@@ -16,6 +16,7 @@ from harness import (
 TITLES = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
 BACKEND = os.environ.get("KERAS_BACKEND", "tensorflow")
 SB3 = "Stable-Baselines3"
+SB3_OF_EIGHT = f"{SB3}, 8 environments"
 PARTS = ("environment", "acting", "storing", "sampling", "training")
 
 
@@ -94,9 +95,7 @@ def space_invaders(repeats: int, quick: bool) -> Section:
         )
     makers |= {
         SB3: peer("sb3", "loop_sb3.py", **task),
-        f"{SB3}, 8 environments": peer(
-            "sb3", "loop_sb3.py", **task, num_envs=8
-        ),
+        SB3_OF_EIGHT: peer("sb3", "loop_sb3.py", **task, num_envs=8),
         "Tianshou": peer("tianshou", "loop_tianshou.py", **task),
         "torch loop by hand": peer("sb3", "loop_torch.py", **task),
     }
@@ -168,6 +167,9 @@ def _cartpole(
         for name, (environment, script, more) in peers.items()
     }
     section, rates = rates_of(title, makers, 3_200, repeats, (SB3, (">=", 2.0)))
+    for name in (kit_name(8, 32), kit_name(8, 8, "", "jax")):
+        if name in makers:
+            section.figures += comparisons(rates, name, [SB3, SB3_OF_EIGHT])
     section.figures += comparisons(rates, kit_name(1, 1), [SB3])
     section.notes.append(
         "One gradient step for four environment steps, Adam at 1e-4. Eight "
@@ -178,7 +180,7 @@ def _cartpole(
 
 ALONE = {
     SB3: ("sb3", "loop_sb3.py", {}),
-    f"{SB3}, 8 environments": ("sb3", "loop_sb3.py", {"num_envs": 8}),
+    SB3_OF_EIGHT: ("sb3", "loop_sb3.py", {"num_envs": 8}),
 }
 
 

@@ -52,7 +52,7 @@ def main() -> None:
     parser.add_argument("--out", type=pathlib.Path)
     options = parser.parse_args()
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    repeats = options.repeats or (3 if options.quick else 5)
+    repeats = options.repeats or (2 if options.quick else 5)
     names = options.only or (QUICK if options.quick else SECTIONS)
     sections, failed = {}, []
     out = options.out

@@ -34,7 +34,7 @@ def fit(repeats: int, quick: bool) -> Section:
     )  # fmt: skip
     figures = []
     for key, (network, executions) in cases.items():
-        steps = {"nature": 48, "dense": 1_200}[network] // (3 if quick else 1)
+        steps = {"nature": 48, "dense": 1_200}[network] // (6 if quick else 1)
         times = take_turns(
             {
                 name: partial(_seconds, probe, f"{key}.{name}", steps)
@@ -103,8 +103,8 @@ def _seconds(probe: Probe, work: str, count: int) -> float:
 
 def sampling(repeats: int, quick: bool) -> Section:
     """Measure sampling and adding against bare NumPy."""
-    count = 200 if quick else 2_000
-    capacity = 5_000 if quick else 20_000
+    count = 100 if quick else 2_000
+    capacity = 2_000 if quick else 20_000
     part = {"replay": ("sampling", {"capacity": capacity})}
     probe = Probe("parts_kit.py", part)
     names = [work.partition(".")[2] for work in probe.report["works"]]

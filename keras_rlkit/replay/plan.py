@@ -8,6 +8,7 @@ import numpy as np
 from keras_rlkit.replay.batch import frames_of
 from keras_rlkit.replay.checks import check_dtype, check_shape, check_space
 from keras_rlkit.replay.memory import available_memory, gibibytes
+from keras_rlkit.replay.sampler import Sampler
 from keras_rlkit.replay.storage import Compressed, Disk, Memory
 from keras_rlkit.replay.transition_store import TransitionStore, num_frames
 from keras_rlkit.utils import check_positive_integer, check_positive_number
@@ -25,6 +26,7 @@ def plan(
     num_envs: int = 1,
     frame_stack: int | None = None,
     n_step: int = 1,
+    sampler: Sampler | None = None,
     compression: float | None = None,
     folder: str | None = None,
 ) -> dict[str, dict[str, int]]:
@@ -44,6 +46,8 @@ def plan(
             or `None`. Defaults to `None`.
         n_step: Positive integer, environment steps joined into one
             transition. Defaults to 1.
+        sampler: `Uniform`, which takes nothing, or `Prioritized`. `None` is
+            `Uniform()`. Defaults to `None`.
         compression: How many times smaller frames get. `None` assumes 30, as
             measured on Space Invaders, for 8-bit frames of 1 KiB or more, and
             1 for others. Defaults to `None`.
@@ -91,6 +95,9 @@ def plan(
         "disk": TransitionStore.size_of(**layout, storage=disk),
     }
     needs = {name: size._asdict() for name, size in sizes.items()}
+    if sampler is not None:
+        for size in needs.values():
+            size["memory"] += sampler.size_of(capacity)
     frames = num_frames(**layout) * frame_bytes
     needs["compressed"]["memory"] += int(frames / compression)
     needs["available"] = {

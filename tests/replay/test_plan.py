@@ -4,7 +4,7 @@ import types
 import numpy as np
 import pytest
 
-from keras_rlkit.replay import ReplayBuffer, memory
+from keras_rlkit.replay import Prioritized, ReplayBuffer, Uniform, memory
 
 ATARI = (1_000_000, (84, 84, 4), "uint8")
 
@@ -50,11 +50,15 @@ def test_a_million_transitions_of_atari(machine, capsys):
         assert line in printed
 
 
+@pytest.mark.parametrize("sampler", [Uniform, Prioritized])
 @pytest.mark.parametrize("storage", ["memory", "disk"])
-def test_what_is_planned_is_what_is_taken(storage):
+def test_what_is_planned_is_what_is_taken(storage, sampler):
     arguments = (2_000, (40, 40, 2), "uint8", 4, 2)
-    planned = ReplayBuffer.plan(*arguments, n_step=3)[storage]
-    taken = ReplayBuffer(*arguments, n_step=3, storage=storage).nbytes
+    planned = ReplayBuffer.plan(*arguments, n_step=3, sampler=sampler())
+    planned = planned[storage]
+    taken = ReplayBuffer(
+        *arguments, n_step=3, storage=storage, sampler=sampler()
+    ).nbytes
     # Apart from the open windows of four environments.
     assert 0 <= taken - sum(planned.values()) < 4 * 500
 

@@ -53,7 +53,7 @@ parser.add_argument("--capacity", type=int, default=1_000_000)
 parser.add_argument("--warmup", type=int, default=20_000)
 parser.add_argument("--epsilon_steps", type=int, default=250_000)
 parser.add_argument("--epoch_steps", type=int, default=25_000)
-parser.add_argument("--episodes", type=int, default=30)
+parser.add_argument("--episodes", type=int, default=30, help="0: none")
 parser.add_argument(
     "--out", type=pathlib.Path, default="runs/space_invaders_gpu"
 )
@@ -211,6 +211,8 @@ def main() -> None:
     }
     file = out / "results.json"
     file.write_text(json.dumps(results, indent=2) + "\n")
+    if not options.episodes:
+        return
     evaluation_environment = environment.twin(
         num_envs=options.episodes, seed=options.seed + 1000
     )

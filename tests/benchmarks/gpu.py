@@ -47,10 +47,10 @@ BATCH, STACK, FRAME, NUM_ACTIONS = 32, 4, (84, 84), 6
 CAPACITY, TARGET_PERIOD, LEARNING_RATE, DISCOUNT = 20_000, 2_000, 1e-4, 0.99
 STEPS_PER_UPDATE, EPSILON = 4, 0.1
 WARMUP, QUICK_WARMUP = 2_000, 200
-EXECUTIONS, QUICK_EXECUTIONS = (1, 8, 32), (1, 8)
-NUM_ENVS, QUICK_NUM_ENVS = (1, 8, 16, 32), (1, 8)
+EXECUTIONS, QUICK_EXECUTIONS = (1, 8, 32), (8,)
+NUM_ENVS, QUICK_NUM_ENVS = (1, 8, 16, 32), (8,)
 PEER_NUM_ENVS = (1, 8)
-AGENTS, QUICK_AGENTS = 10, 3
+AGENTS, QUICK_AGENTS = 10, 2
 
 parser = argparse.ArgumentParser(
     description=__doc__, formatter_class=argparse.RawTextHelpFormatter
@@ -410,7 +410,7 @@ def gradient_step(
         for double in (False, True)
         for count in executions
     }
-    collect.set_model(agents[False, 1])
+    collect.set_model(agents[False, executions[0]])
     collect.on_train_begin()
     batches = replay.batches(BATCH)
     ready = on_device(batches)

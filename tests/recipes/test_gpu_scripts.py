@@ -82,7 +82,7 @@ def test_benchmark(tmp_path):
     assert ratio == pytest.approx([rate / 100 for rate in kit])
     acting = values["acting", "Stable-Baselines3, 1 observations"]
     assert acting == pytest.approx([10.0, 10.0])
-    assert len(values["resident memory", "after each agent"]) == 3
+    assert len(values["resident memory", "after each agent"]) == 2
     page = (tmp_path / "gpu.md").read_text()
     assert "all of this is on the CPU" in page
     assert page.count("\n| ") == len(values) + 1
@@ -91,15 +91,15 @@ def test_benchmark(tmp_path):
 def test_study(tmp_path):
     process = run(
         STUDY,
-        *("--steps", "4000", "--warmup", "400", "--epoch_steps", "1500"),
-        *("--capacity", "4000", "--num_envs", "8", "--episodes", "2"),
-        *("--epsilon_steps", "2000", "--seed", "3", "--out", str(tmp_path)),
+        *("--steps", "1200", "--warmup", "400", "--epoch_steps", "400"),
+        *("--capacity", "1000", "--num_envs", "8", "--episodes", "1"),
+        *("--epsilon_steps", "600", "--seed", "3", "--out", str(tmp_path)),
     )
     assert process.returncode == 0, process.stderr[-3000:]
     history = rows_of(tmp_path / "history.csv")
     steps = [int(row["environment_steps"]) for row in history]
     assert len(steps) == 2 and steps == sorted(steps)
-    assert 4_000 <= steps[-1] < 4_200
+    assert 1_200 <= steps[-1] < 1_400
     assert float(history[-1]["epsilon"]) == pytest.approx(0.01)
     results = json.loads((tmp_path / "results.json").read_text())
     assert results["seed"] == 3 and results["agent_steps"] == steps[-1]
@@ -108,7 +108,7 @@ def test_study(tmp_path):
         f"{mark} M frames": None for mark in (1, 5, 10)
     }
     for epsilon in (0.001, 0.05):
-        assert results[f"evaluation, epsilon {epsilon}"]["games"] == 2
+        assert results[f"evaluation, epsilon {epsilon}"]["games"] == 1
     agent = keras.models.load_model(tmp_path / "space_invaders.keras")
     assert int(agent.gradient_steps) == results["gradient_steps"]
 
@@ -117,7 +117,7 @@ def test_study_ends_in_time(tmp_path):
     process = run(
         STUDY,
         *("--minutes", "0.5", "--reserve", "29", "--warmup", "400"),
-        *("--capacity", "4000", "--num_envs", "4", "--episodes", "1"),
+        *("--capacity", "4000", "--num_envs", "4", "--episodes", "0"),
         *("--out", str(tmp_path)),
     )
     assert process.returncode == 0, process.stderr[-3000:]
@@ -126,7 +126,6 @@ def test_study_ends_in_time(tmp_path):
     execution = runpy.run_path(str(STUDY))["EXECUTION"]
     assert results["gradient_steps"] == execution
     assert len(rows_of(tmp_path / "history.csv")) == 1
-    assert results["evaluation, epsilon 0.05"]["games"] == 1
 
 
 def test_study_means_over_games():

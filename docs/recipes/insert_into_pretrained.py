@@ -382,9 +382,10 @@ adapted = keras.models.clone_model(
     call_function=insert_adapter,
 )
 logits_at_first = adapted.predict(test_images, batch_size=500, verbose=0)
-# Compiled as a whole, another graph may round differently.
 difference = float(np.abs(logits_at_first - logits_before).max())
-same_at_first = difference < 1e-4
+# TensorFlow gives the same bits. XLA, which JAX compiles with, rounds another
+# graph differently.
+same_at_first = difference <= (0 if on_tensorflow else 1e-4)
 
 # The new layers, and only they, learn to read negatives.
 

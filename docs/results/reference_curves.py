@@ -2,7 +2,8 @@
 
     python docs/results/reference_curves.py
 
-The pictures go to `docs/results/references/`. Published numbers: Dopamine's
+The pictures go to `docs/results/references/`, that of the runs on a GPU to
+`docs/results/space_invaders_gpu/`. Published numbers: Dopamine's
 data (1 M frames = 250,000 agent steps), the papers 1509.06461 and 1511.06581,
 the Stable-Baselines3 zoo and CleanRL. The Stable-Baselines3 curve on Space
 Invaders was measured on a machine of the same kind, one seed.
@@ -13,6 +14,8 @@ import pathlib
 
 import matplotlib.figure
 import numpy as np
+
+from keras_rlkit.plots import learning_curve
 
 HERE = pathlib.Path(__file__).parent
 OUT = HERE / "references"
@@ -124,7 +127,23 @@ def cartpole() -> None:
     figure.savefig(OUT / "cartpole_dqn.png", dpi=130)
 
 
+def space_invaders_with_sticky_actions() -> None:
+    """Draw the runs on a GPU, into the folder of their histories."""
+    folder = HERE / "space_invaders_gpu"
+    learning_curve(
+        sorted(folder.glob("history_*.csv")),
+        x="environment_steps",
+        y={"episode_return": "while learning, 3 seeds"},
+        references={"DQN at 250,000 steps, published: 168 to": 184},
+        title="Space Invaders, sticky actions, one H100",
+        x_label="agent steps (4 frames each)",
+        y_label="score of a game",
+        path=folder / "learning_curve.png",
+    )
+
+
 if __name__ == "__main__":
     OUT.mkdir(exist_ok=True)
     space_invaders()
     cartpole()
+    space_invaders_with_sticky_actions()

@@ -29,8 +29,8 @@ class BatchSource:
             for is training already.
         as_stored: Whether to leave the frames of stacks as they lie in
             storage.
-        count: Batches of a draw. Defaults to 1.
-        layout: `DeviceLayout` that makes the batches of a draw, or `None`.
+        layout: `DeviceLayout` that makes several batches of each draw, or
+            `None`.
     """
 
     def __init__(
@@ -40,14 +40,17 @@ class BatchSource:
         prefetch: int | None,
         looks: bool,
         as_stored: bool = False,
-        count: int = 1,
         layout: Any = None,
     ):
         self._buffer = buffer
-        self._draw = batch_size, as_stored, count, layout
-        self.blank = buffer.blank(batch_size, as_stored, count)
-        if layout is not None:
-            self.blank = layout.of_frames(self.blank)
+        self._draw = batch_size, as_stored, layout
+        self._ready: collections.deque[Batch] | None = None
+        if layout is None:
+            self.blank = buffer.blank(batch_size, as_stored)
+        else:
+            self._ready = collections.deque()
+            rows = batch_size * layout.count
+            self.blank = layout.of_frames(buffer.blank(rows, True))[0]
         if prefetch is None:
             observations = 2 * buffer.blank(batch_size)[0].nbytes
             prefetch = int(observations >= PREFETCH_FROM_BYTES)
@@ -57,7 +60,7 @@ class BatchSource:
         self._looked_at = 0
         self._forgotten = 0
 
-    def take(self, index: int) -> Batch | Draw | list[Batch]:
+    def take(self, index: int) -> Batch | Draw:
         """Return one batch.
 
         Args:
@@ -76,13 +79,22 @@ class BatchSource:
         self._buffer.note_seconds_waited(perf_counter() - began)
         return batch
 
-    def _next(self, index: int) -> Batch | Draw | list[Batch]:
+    def _next(self, index: int) -> Batch | Draw:
         forgotten = self._buffer.draws_forgotten
         if index == 0 or self._forgotten != forgotten:
             # Drawn for an iterator that is gone, maybe from too little, or
             # told to forget.
             self._ahead.clear()
+            if self._ready:
+                self._ready.clear()
             self._forgotten = forgotten
+        if self._ready is None:
+            return self._next_draw()
+        if not self._ready:
+            self._ready.extend(self._next_draw())
+        return self._ready.popleft()
+
+    def _next_draw(self) -> Batch | Draw | list[Batch]:
         if not self._prefetch:
             return self._buffer.draw(*self._draw)
         batch = self._ahead.popleft().result() if self._ahead else None

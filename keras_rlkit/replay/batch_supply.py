@@ -132,7 +132,6 @@ class BatchSupply:
         self,
         batch_size: int,
         as_stored: bool = False,
-        count: int = 1,
         layout: Any = None,
     ) -> Batch | Draw | list[Batch]:
         """Draw one batch as `sample` does, in contiguous arrays.
@@ -143,21 +142,20 @@ class BatchSupply:
             batch_size: Positive integer B, at most `len(buffer)`.
             as_stored: Whether to leave the frames of stacks as they lie in
                 storage. Defaults to `False`.
-            count: How many batches to draw, one after another in one piece of
-                `count * batch_size` rows. Defaults to 1.
-            layout: `DeviceLayout` that makes the batches, or `None`.
+            layout: `DeviceLayout` that makes batches of its own, as many as it
+                takes at once. Defaults to `None`.
 
         Returns:
-            As `sample`; with `as_stored` a `Draw`, with `layout` what it makes.
+            As `sample`; with `as_stored` a `Draw`; with `layout` a list of
+            batches, the same as so many calls would draw.
         """
         self._worker.settle()
-        return self._draw(batch_size, as_stored, count, layout)
+        return self._draw(batch_size, as_stored, layout)
 
     def draw_later(
         self,
         batch_size: int,
         as_stored: bool = False,
-        count: int = 1,
         layout: Any = None,
     ) -> concurrent.futures.Future:
         """Draw in the background, from what is stored now.
@@ -165,16 +163,13 @@ class BatchSupply:
         Args:
             batch_size: As in `draw`.
             as_stored: As in `draw`.
-            count: As in `draw`.
             layout: As in `draw`.
 
         Returns:
             A future whose result is that of `draw`. Whatever changes the
             buffer waits until it has been drawn.
         """
-        return self._worker.submit(
-            self._draw, batch_size, as_stored, count, layout
-        )
+        return self._worker.submit(self._draw, batch_size, as_stored, layout)
 
     def note_seconds_waited(self, seconds: float) -> None:
         """Count time that training waited for a batch."""
@@ -185,21 +180,18 @@ class BatchSupply:
         seconds, self._seconds_waited = self._seconds_waited, 0.0
         return seconds
 
-    def blank(
-        self, batch_size: int, as_stored: bool = False, count: int = 1
-    ) -> Batch | Draw:
+    def blank(self, batch_size: int, as_stored: bool = False) -> Batch | Draw:
         """Return zeros in the form of `draw`, whatever is stored.
 
         Args:
             batch_size: As in `draw`.
             as_stored: As in `draw`.
-            count: As in `draw`.
 
         Returns:
             As `draw`.
         """
         draw = blank_draw(
-            count * batch_size,
+            batch_size,
             self._frame_shape,
             self.observation_dtype,
             self._stack,
@@ -208,11 +200,7 @@ class BatchSupply:
         return draw if as_stored else self._laid_out(draw)
 
     def _draw(
-        self,
-        batch_size: int,
-        as_stored: bool,
-        count: int = 1,
-        layout: Any = None,
+        self, batch_size: int, as_stored: bool, layout: Any = None
     ) -> Batch | Draw | list[Batch]:
         with self._lock:
             size = len(self)
@@ -223,30 +211,23 @@ class BatchSupply:
                     "transitions first, e.g. with a larger `warmup_steps` of "
                     "`CollectSteps`."
                 )
-            index, weight = self._draw_indices(batch_size, count)
+            count = 1 if layout is None else layout.count
+            draws = [
+                self.sampler.draw(self._generator, *self._stored(), batch_size)
+                for _ in range(count)
+            ]
             if layout is not None:
-                return layout(
-                    self._store.read(index, weight, layout.takes_slots)
+                indices, weights = zip(*draws, strict=True)
+                weight = (
+                    np.concatenate(weights) if self.sampler.weighs else None
                 )
-            draw = self._store.read(index, weight)
+                return layout(
+                    self._store.read(
+                        np.concatenate(indices), weight, layout.takes_slots
+                    )
+                )
+            draw = self._store.read(*draws[0])
         return draw if as_stored else self._laid_out(draw)
-
-    def _draw_indices(
-        self, batch_size: int, count: int
-    ) -> tuple[np.ndarray, np.ndarray | None]:
-        stored = self._stored()
-        draws = [
-            self.sampler.draw(self._generator, *stored, batch_size)
-            for _ in range(count)
-        ]
-        if count == 1:
-            return draws[0]
-        indices, weights = zip(*draws, strict=True)
-        weighed = weights[0] is not None
-        return (
-            np.concatenate(indices),
-            np.concatenate(weights) if weighed else None,
-        )
 
     def _laid_out(self, draw: Draw) -> Batch:
         return to_batch(draw, self.frame_stack, copy_frames_last)

@@ -1,15 +1,10 @@
 """Batches for `fit` on any backend."""
 
-import collections
-
 import keras
 
 from keras_rlkit.replay.batch import Batch
 from keras_rlkit.replay.batch_source import BatchSource
-from keras_rlkit.replay.jax_layout import (
-    BATCHES_AT_ONCE,
-    make_device_layout,
-)
+from keras_rlkit.replay.jax_layout import make_device_layout
 
 
 class Batches(keras.utils.PyDataset):
@@ -28,18 +23,11 @@ class Batches(keras.utils.PyDataset):
     def __init__(self, buffer, batch_size: int, prefetch: int | None = None):
         super().__init__(workers=1, use_multiprocessing=False)
         layout = make_device_layout(buffer) if prefetch is None else None
-        self._at_once = layout is not None
-        self._buffer = buffer
-        self._draws = 0
-        self._forgotten = 0
-        self._ready: collections.deque[Batch] = collections.deque()
         self._source = BatchSource(
             buffer,
             batch_size,
-            1 if self._at_once else prefetch,
+            prefetch if layout is None else 1,
             looks=True,
-            as_stored=self._at_once,
-            count=BATCHES_AT_ONCE if self._at_once else 1,
             layout=layout,
         )
 
@@ -50,15 +38,4 @@ class Batches(keras.utils.PyDataset):
 
     def __getitem__(self, index: int) -> Batch:
         """Return a batch, as `ReplayBuffer.sample` does."""
-        if not self._at_once:
-            return self._source.take(index)
-        forgotten = self._buffer.draws_forgotten
-        if index == 0 or self._forgotten != forgotten:
-            self._ready.clear()
-            self._forgotten = forgotten
-        if index == 0:
-            self._draws = 0
-        if not self._ready:
-            self._ready.extend(self._source.take(self._draws))
-            self._draws += 1
-        return self._ready.popleft()
+        return self._source.take(index)

@@ -44,16 +44,16 @@ class FrameStore:
         self.frame_shape = frame_shape
         self.frame_dtype = frame_dtype
         # Comparing and copying go by machine words, not by elements.
-        frame_bytes = math.prod(frame_shape) * frame_dtype.itemsize
+        self.frame_bytes = math.prod(frame_shape) * frame_dtype.itemsize
         # Old frames are stored again rather than kept alive: the ring could not
         # move on otherwise.
         self._oldest_shared = 2 * stack * num_envs
         self._word = next(
             np.dtype(f"u{size}")
             for size in (8, 4, 2, 1)
-            if frame_bytes % size == 0
+            if self.frame_bytes % size == 0
         )
-        words = frame_bytes // self._word.itemsize
+        words = self.frame_bytes // self._word.itemsize
         self.storage = (storage or Memory()).make(
             num_frames, words, self._word, num_envs
         )

@@ -1,7 +1,6 @@
 """A replay buffer's frames in the memory of the device that JAX trains on."""
 
 import functools
-import math
 from typing import Any
 
 import numpy as np
@@ -47,9 +46,7 @@ class DeviceFrames:
         if not memory or "bytes_limit" not in memory:
             return True
         left = memory["bytes_limit"] - memory["bytes_in_use"]
-        frame_bytes = math.prod(frames.frame_shape)
-        frame_bytes *= frames.frame_dtype.itemsize
-        return 2 * frames.num_frames * frame_bytes <= left
+        return 2 * frames.num_frames * frames.frame_bytes <= left
 
     def newest(self) -> Any:
         """Return the frames at all slots, an array [slots, *frame_shape]."""

@@ -41,6 +41,7 @@ class DeviceLayout:
         import jax
         import jax.numpy as jnp
 
+        self.count = count
         self._device_frames = device_frames
         frames_last = partial(jnp.moveaxis, source=0, destination=-1)
 

@@ -24,7 +24,6 @@ and `gpu.md`, the medians. Nothing else should run meanwhile.
 
 import argparse
 import csv
-import datetime
 import functools
 import gc
 import importlib.metadata
@@ -39,6 +38,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+
+import harness
 
 # Else JAX takes most of the device's memory at once, and tells nothing.
 os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"
@@ -264,48 +265,26 @@ def machine() -> str:
     import jax
 
     device = jax.local_devices()[0]
-    processor = platform.processor() or platform.machine()
-    information = pathlib.Path("/proc/cpuinfo")
-    if information.exists():
-        for line in information.read_text().splitlines():
-            if line.startswith("model name"):
-                processor = line.split(":", 1)[1].strip()
     return (
-        f"{device.device_kind} ({device.platform}), {processor}, "
-        f"{os.cpu_count()} cores, Python {platform.python_version()}"
+        f"{device.device_kind} ({device.platform}), {harness.machine()}, "
+        f"Python {platform.python_version()}"
     )
 
 
 # ---- the kit
 
 
-def nature_network():
-    """Return the network of Mnih et al. 2015."""
-    import keras
-
-    layers = keras.layers
-    return keras.Sequential(
-        [
-            keras.Input((*FRAME, STACK), dtype="uint8"),
-            layers.Rescaling(1 / 255),
-            layers.Conv2D(32, 8, strides=4, activation="relu"),
-            layers.Conv2D(64, 4, strides=2, activation="relu"),
-            layers.Conv2D(64, 3, strides=1, activation="relu"),
-            layers.Flatten(),
-            layers.Dense(512, activation="relu"),
-            layers.Dense(NUM_ACTIONS),
-        ]
-    )
-
-
 def make_agent(steps_per_execution: int, double: bool = False):
     """Return a compiled agent."""
     import keras
+    import networks
 
     import keras_rlkit as rlk
 
     agent = rlk.models.DoubleDQN(
-        nature_network(), target_update_period=TARGET_PERIOD, double=double
+        networks.nature(NUM_ACTIONS),
+        target_update_period=TARGET_PERIOD,
+        double=double,
     )
     agent.compile(
         optimizer=keras.optimizers.Adam(LEARNING_RATE),
@@ -352,8 +331,9 @@ def bare_step(double: bool) -> tuple[Callable, tuple]:
     import jax
     import jax.numpy as jnp
     import keras
+    import networks
 
-    network = nature_network()
+    network = networks.nature(NUM_ACTIONS)
     optimizer = keras.optimizers.Adam(LEARNING_RATE)
     optimizer.build(network.trainable_variables)
     huber = keras.losses.Huber()
@@ -637,7 +617,7 @@ def head_of(about: str, peers: dict[int, Peer]) -> list[str]:
     return [
         "# Space Invaders on a GPU",
         "",
-        f"{datetime.date.today()}, {about}; {used}; Stable-Baselines3 on "
+        f"{harness.today()}, {about}; {used}; Stable-Baselines3 on "
         f"{', '.join(devices) or 'nothing'}.",
         "",
         f"    KERAS_BACKEND=jax {' '.join(['python', *sys.argv])}",

@@ -20,6 +20,7 @@ import networks
 from harness import cell, machine, summary, take_turns, today
 
 import keras_rlkit as rlk
+from keras_rlkit.models import double_dqn
 
 layers = keras.layers
 parser = argparse.ArgumentParser()
@@ -116,6 +117,20 @@ def fill(
     collect.on_train_begin()
 
 
+def as_keras_does(work: Callable[[], object]) -> Callable[[], object]:
+    """Return `work` without what the kit compiles beyond Keras."""
+
+    def plain() -> object:
+        kept = double_dqn.can_fuse, double_dqn.can_scan
+        double_dqn.can_fuse = double_dqn.can_scan = lambda model: False
+        try:
+            return work()
+        finally:
+            double_dqn.can_fuse, double_dqn.can_scan = kept
+
+    return plain
+
+
 def training(
     make: Callable, replay: object, batch: int, steps: int
 ) -> Callable:
@@ -155,6 +170,7 @@ def effects_on_training() -> None:
         works = {
             "1 step per execution": fit_with(),
             "8 steps per execution": fit_with(8),
+            "8, compiled as Keras does": as_keras_does(fit_with(8)),
             "32 steps per execution": fit_with(32),
             "8, `mixed_bfloat16`": fit_with(8, dtype="mixed_bfloat16"),
         }

@@ -50,7 +50,7 @@ class Player:
 
 
 def check(buffer, twin, layout):
-    batches = buffer.draw(BATCH, True, COUNT, layout)
+    batches = buffer.draw(BATCH, layout=layout)
     for batch in batches:
         keras.tree.map_structure(
             np.testing.assert_array_equal,
@@ -87,14 +87,14 @@ def test_a_frame_travels_once(monkeypatch):
     monkeypatch.setattr(frames, "read", noted)
     player = Player(2)
     player.play([buffer], 10)
-    buffer.draw(BATCH, True, COUNT, layout)
+    buffer.draw(BATCH, layout=layout)
     assert len(set(read)) == frames.written
     read.clear()
-    buffer.draw(BATCH, True, COUNT, layout)
+    buffer.draw(BATCH, layout=layout)
     assert not read
     before = frames.written
     player.play([buffer], 1)
-    buffer.draw(BATCH, True, COUNT, layout)
+    buffer.draw(BATCH, layout=layout)
     assert len(set(read)) == frames.written - before
 
 
@@ -102,7 +102,7 @@ def test_frames_that_were_replaced_travel_again():
     buffer, twin = make(), make()
     layout = DeviceLayout(STACK, COUNT, buffer.frames_on_device())
     Player(3).play([buffer], 20)
-    buffer.draw(BATCH, True, COUNT, layout)
+    buffer.draw(BATCH, layout=layout)
     Player(4).play([twin], 20)
     twin.settle()
     buffer.set_state(twin.get_state())

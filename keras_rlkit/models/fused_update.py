@@ -12,9 +12,9 @@ FUSED_FROM_WEIGHTS = 2**18
 def can_fuse(model: keras.Model) -> bool:
     """Say whether `fused_train_step` is right and worth it for a model.
 
-    TensorFlow's own convolutions are faster on CPUs than XLA's, so Keras
-    compiles nothing there; but the optimizer then goes over the weights once
-    for each operation of its formula.
+    On CPUs Keras compiles nothing by XLA, and compiling the whole step gains
+    nothing; but uncompiled, the optimizer goes over the weights once for each
+    operation of its formula.
 
     Args:
         model: Compiled Keras model.

@@ -12,8 +12,8 @@ def forward(model: Any, observations: Any) -> Any:
     """Return what `model.predict_on_batch` does, sooner where it can be.
 
     Acting is many calls with few observations. On JAX, Keras' method takes
-    four times as long to collect the variables and to put them back as a small
-    network takes to compute. Wherever that method may do something else than
+    longer to collect the variables and to put them back than a small network
+    takes to compute. Wherever that method may do something else than
     one compiled `predict_step` on one device, it is called.
 
     Args:

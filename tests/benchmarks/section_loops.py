@@ -82,7 +82,7 @@ def space_invaders(repeats: int, quick: bool) -> Section:
         kit_name(1, 1): kit(**task, num_envs=1, steps_per_execution=1),
         kit_name(8, 8, ", double Q"): kit(**task, double=True),
     }
-    if BACKEND == "tensorflow":
+    if BACKEND != "jax":
         makers[kit_name(8, 8, "", "jax")] = kit("jax", **task)
     goal, lacking = (SB3, (">=", 2.0)), []
     half = kit_name(8, 8, ", `mixed_bfloat16`")
@@ -160,16 +160,18 @@ def _cartpole(
         kit_name(1, 8): kit(**task, num_envs=1),
         kit_name(1, 1): kit(**task, num_envs=1, steps_per_execution=1),
     }
-    if BACKEND == "tensorflow":
+    if BACKEND != "jax":
         makers[kit_name(8, 8, "", "jax")] = kit("jax", **task)
     makers |= {
         name: peer(environment, script, **task, **more)
         for name, (environment, script, more) in peers.items()
     }
     section, rates = rates_of(title, makers, 3_200, repeats, (SB3, (">=", 2.0)))
-    for name in (kit_name(8, 32), kit_name(8, 8, "", "jax")):
-        if name in makers:
-            section.figures += comparisons(rates, name, [SB3, SB3_OF_EIGHT])
+    others = [kit_name(8, 32)]
+    if BACKEND != "jax":
+        others.append(kit_name(8, 8, "", "jax"))
+    for name in others:
+        section.figures += comparisons(rates, name, [SB3, SB3_OF_EIGHT])
     section.figures += comparisons(rates, kit_name(1, 1), [SB3])
     section.notes.append(
         "One gradient step for four environment steps, Adam at 1e-4. Eight "

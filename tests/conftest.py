@@ -1,4 +1,5 @@
 import os
+import pathlib
 
 import hypothesis
 import keras
@@ -13,11 +14,35 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
+# What calls no backend, or is slow and proves the same on each, runs once: with
+# TensorFlow.
+RUN_ONCE = (
+    "callbacks/test_resume_after_kill.py",
+    "docs/",
+    "environments/",
+    "replay/",
+)
+RUN_ON_EVERY_BACKEND = (
+    "docs/test_examples.py",
+    "replay/test_batches.py",
+    "replay/test_episode_buffer.py",
+    "replay/test_jax_layout.py",
+    "replay/test_prioritized.py",
+    "replay/test_replay_buffer.py",
+    "replay/test_update_priorities.py",
+)
+
 
 def pytest_collection_modifyitems(items):
     if keras.backend.backend() == "tensorflow":
         return
-    reason = "tf.data and TFP distributions need the TensorFlow backend"
+    root = pathlib.Path(__file__).parent
     for item in items:
+        path = item.path.relative_to(root).as_posix()
         if item.get_closest_marker("tensorflow_only"):
-            item.add_marker(pytest.mark.skip(reason=reason))
+            reason = "tf.data and TFP distributions need TensorFlow"
+        elif path.startswith(RUN_ONCE) and path not in RUN_ON_EVERY_BACKEND:
+            reason = "the same on each backend; runs with TensorFlow"
+        else:
+            continue
+        item.add_marker(pytest.mark.skip(reason=reason))

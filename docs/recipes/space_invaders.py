@@ -82,14 +82,14 @@ if options.tutorial:
         "steps": 1_000_000,
     }
 if options.quick:
-    settings |= {"capacity": 10_000, "warmup_steps": 1_000, "steps": 5_000}
+    settings |= {"capacity": 10_000, "warmup_steps": 1_000, "steps": 3_000}
 if options.steps:
     settings["steps"] = options.steps
 # Gradient steps of an epoch, in whole executions of eight.
 epochs = 4 if options.quick else max(1, settings["steps"] // 10_000)
 learning_steps = max(settings["steps"] - settings["warmup_steps"], 1)
 updates = -(-learning_steps // settings["steps_per_update"] // epochs // 8) * 8
-episodes = 5 if options.quick else 30
+episodes = 2 if options.quick else 30
 
 out = options.out
 out.mkdir(parents=True, exist_ok=True)
@@ -116,7 +116,9 @@ environment = rlk.environments.atari(
     frame_skip=settings["frame_skip"],
     seed=options.seed,
 )
-evaluation_environment = environment.twin(num_envs=10, seed=options.seed + 1000)
+evaluation_environment = environment.twin(
+    num_envs=min(10, episodes), seed=options.seed + 1000
+)
 num_actions = environment.single_action_space.n
 
 # ## The network

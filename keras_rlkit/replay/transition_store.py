@@ -75,7 +75,8 @@ class TransitionStore:
         # While every next stack is the stack moved on by one frame, both are
         # read as one window of k + 1 frames.
         self._windows = n_step == 1
-        self._window = np.append(np.arange(stack), 2 * stack - 1)
+        self._both = np.arange(2 * stack)[:, None]
+        self._window = np.delete(self._both, slice(stack, -1), axis=0)
 
     @staticmethod
     def size_of(
@@ -174,10 +175,9 @@ class TransitionStore:
             The transitions, with `frames` [w, M, *frame], or [w, M] slots.
         """
         rows = index % self.capacity
-        slots = self._slots[rows]
-        if self._windows:
-            slots = slots[:, self._window]
-        frames = slots.T if slots_only else self._frames.read(slots.T)
+        columns = self._window if self._windows else self._both
+        slots = self._slots[rows, columns]
+        frames = slots if slots_only else self._frames.read(slots)
         return Draw(
             frames,
             self._action[rows],

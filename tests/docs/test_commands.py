@@ -228,7 +228,6 @@ def test_every_recipe_and_study_shows_its_command():
             assert f"python {folder}/{file.name}" in shown
 
 
-@pytest.mark.tensorflow_only
 def test_reference_curves_are_drawn_by_their_command(built):
     (command,) = {
         " ".join(parameter.values[0])

@@ -13,54 +13,23 @@ import pytest
 import keras_rlkit  # noqa: F401 so that Keras knows the saved classes
 
 RECIPES = pathlib.Path(__file__).parents[2] / "docs" / "recipes"
-# recipe and options, the saved model, its class, and the least score.
-QUICK_RUNS = [
-    ("cartpole_dqn", "cartpole.keras", "DoubleDQN", "evaluation_mean", 50),
-    (
-        "cartpole_dqn --prioritized",
-        "cartpole.keras",
-        "DoubleDQN",
-        "evaluation_mean",
-        50,
-    ),
-    (
-        "space_invaders",
-        "space_invaders.keras",
-        "DoubleDQN",
-        "trained_mean",
-        1,
-    ),
-    (
-        "cartpole_reinforce",
-        "cartpole.keras",
-        "Sequential",
-        "evaluation_mean",
-        50,
-    ),
-    (
-        "cartpole_actor_critic",
-        "cartpole.keras",
-        "ActorCritic",
-        "evaluation_mean",
-        40,
-    ),
-    (
-        "cartpole_actor_critic --ppo",
-        "cartpole.keras",
-        "ActorCritic",
-        "evaluation_mean",
-        100,
-    ),
-    # Random actions give about -1,200, and -21.
-    (
-        "pendulum_ppo",
-        "pendulum.keras",
-        "ActorCritic",
-        "evaluation_mean",
-        -1_150,
-    ),
-    ("atari_ppo", "pong.keras", "ActorCritic", "evaluation_mean", -21),
-]
+# recipe and options, the saved model, its class, and the least score. Each runs
+# on one backend; small networks learn several times faster on JAX.
+QUICK_RUNS = {
+    "jax": [
+        ("cartpole_dqn", "cartpole", "DoubleDQN", 50),
+        ("cartpole_dqn --prioritized", "cartpole", "DoubleDQN", 50),
+        ("cartpole_reinforce", "cartpole", "Sequential", 50),
+        ("cartpole_actor_critic", "cartpole", "ActorCritic", 40),
+        ("cartpole_actor_critic --ppo", "cartpole", "ActorCritic", 100),
+        # Random actions give about -1,200, and -21.
+        ("pendulum_ppo", "pendulum", "ActorCritic", -1_150),
+        ("atari_ppo", "pong", "ActorCritic", -21),
+    ],
+    "tensorflow": [
+        ("space_invaders", "space_invaders", "DoubleDQN", 1),
+    ],
+}
 
 
 def run(name, *arguments):
@@ -72,11 +41,10 @@ def run(name, *arguments):
     )
 
 
-@pytest.mark.tensorflow_only
-@pytest.mark.parametrize("command, model, kind, score, least", QUICK_RUNS)
-def test_quick_run_leaves_everything(
-    tmp_path, command, model, kind, score, least
-):
+@pytest.mark.parametrize(
+    "command, model, kind, least", QUICK_RUNS[keras.backend.backend()]
+)
+def test_quick_run_leaves_everything(tmp_path, command, model, kind, least):
     name, *flags = command.split()
     flags += ["--quick", "--seed", "1", "--out", str(tmp_path)]
     process = run(name, *flags)
@@ -84,7 +52,7 @@ def test_quick_run_leaves_everything(
     assert "minutes on two CPU cores" in process.stdout
     results = json.loads((tmp_path / "results.json").read_text())
     assert results["seed"] == 1
-    assert results[score] >= least
+    assert results.get("evaluation_mean", results.get("trained_mean")) >= least
     header, *epochs = (tmp_path / "history.csv").read_text().splitlines()
     assert len(epochs) >= 4
     for column in ("loss", "episode_return", "evaluation_return"):
@@ -92,10 +60,11 @@ def test_quick_run_leaves_everything(
     assert iio.imread(tmp_path / "learning_curve.png").shape[1] > 600
     film = iio.imread(tmp_path / "play.gif")
     assert len(film) >= 10 and film[0].max() > film[0].min()
-    agent = keras.models.load_model(tmp_path / model)
+    agent = keras.models.load_model(tmp_path / f"{model}.keras")
     assert type(agent).__name__ == kind
 
 
+@pytest.mark.tensorflow_only
 def test_steps_are_obeyed(tmp_path):
     process = run(
         "cartpole_dqn", "--quick", "--steps", "3000", "--out", str(tmp_path)

@@ -28,6 +28,7 @@ LEAVES = {
     "tensorflow": (
         "replay/tf_",
         "models/fused_update.py",
+        "policies/tf_",
         "layers/dist",
         "losses/neg",
         "ops/pred",

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_rlkit.policies.jax_forward import forward
+from keras_rlkit.policies.forward import forward
 
 OUTPUT_KEYS = ("policy", "logits")
 

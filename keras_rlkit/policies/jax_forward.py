@@ -1,60 +1,28 @@
-"""A model's forward pass on JAX, with little around it."""
+"""A model's forward pass on JAX, compiled."""
 
 import weakref
 from typing import Any
 
 import keras
 
-_COMPILED: Any = weakref.WeakKeyDictionary()
+
+def can_compile(model: keras.Model, observations: Any) -> bool:
+    """Say whether `Forward` does what Keras' own function would."""
+    return model.jit_compile and keras.distribution.distribution() is None
 
 
-def forward(model: Any, observations: Any) -> Any:
-    """Return what `model.predict_on_batch` does, sooner where it can be.
+class Forward:
+    """One compiled function, and the variables that it takes.
 
-    Acting is many calls with few observations. On JAX, Keras' method takes
-    longer to collect the variables and to put them back than a small network
-    takes to compute. Wherever that method may do something else than
-    one compiled `predict_step` on one device, it is called.
+    Keras' own function collects all variables and puts them back at each call.
 
     Args:
-        model: Keras model, or anything with `predict_on_batch`.
-        observations: Observations, [N, ...].
-
-    Returns:
-        The model's output as arrays.
+        model: The model. It isn't kept alive.
     """
-    if not _is_plain(model):
-        return model.predict_on_batch(observations)
-    model.make_predict_function()
-    compiled = _COMPILED.get(model)
-    # Keras makes another function whenever something changes.
-    if compiled is None or compiled.made_for() is not model.predict_function:
-        compiled = _COMPILED[model] = _Forward(model)
-    output = compiled(model, observations)
-    return keras.tree.map_structure(keras.ops.convert_to_numpy, output)
-
-
-def _is_plain(model: Any) -> bool:
-    return (
-        keras.backend.backend() == "jax"
-        and isinstance(model, keras.Model)
-        and type(model).predict_on_batch is keras.Model.predict_on_batch
-        and model.built
-        and model.jit_compile
-        and not model.run_eagerly
-        and keras.distribution.distribution() is None
-    )
-
-
-class _Forward:
-    """One compiled function, and the variables that it takes."""
 
     def __init__(self, model: keras.Model):
         import jax
 
-        # Weak references: the model must be free to go before what is compiled
-        # for it, and its own functions hold it.
-        self.made_for = weakref.ref(model.predict_function)
         reference = weakref.ref(model)
         self._trainable = model.trainable_variables
         self._others = model.non_trainable_variables
@@ -76,6 +44,7 @@ class _Forward:
         self._step = step
 
     def __call__(self, model: keras.Model, observations: Any) -> Any:
+        """Return the model's output."""
         # Within `fit` the variables lie elsewhere.
         model.jax_state_sync()
         output, changed = self._step(

@@ -6,11 +6,9 @@ import numpy as np
 import pytest
 
 import keras_rlkit as rlk
-from keras_rlkit.policies import jax_forward
-from keras_rlkit.policies.jax_forward import forward
+from keras_rlkit.policies.forward import _COMPILED, forward
 
-if keras.backend.backend() != "jax":
-    pytest.skip("another way of calling on JAX", allow_module_level=True)
+ON_JAX = keras.backend.backend() == "jax"
 
 OBSERVATIONS = np.random.default_rng(0).normal(size=(5, 3)).astype("float32")
 
@@ -36,10 +34,12 @@ def taken_by_keras(monkeypatch):
     return calls
 
 
+@pytest.mark.parametrize("jit_compile", [True, False])
 @pytest.mark.parametrize("count", [1, 5])
-def test_it_gives_what_keras_gives(count):
+def test_it_gives_what_keras_gives(count, jit_compile):
     normalization = keras.layers.BatchNormalization()
     model = make_model(normalization, keras.layers.Dropout(0.5))
+    model.compile("sgd", "mse", jit_compile=jit_compile)
     normalization.moving_mean.assign([1.0, 2.0, 3.0])
     expected = model.predict_on_batch(OBSERVATIONS[:count])
     for _ in range(2):
@@ -150,9 +150,11 @@ def test_compiling_again_makes_another_function():
     class Doubled(keras.Sequential):
         factor = 2.0
 
-        def predict_step(self, state, data):
-            output, others = super().predict_step(state, data)
-            return self.factor * output, others
+        def predict_step(self, *arguments):
+            output = super().predict_step(*arguments)
+            if ON_JAX:
+                return self.factor * output[0], output[1]
+            return self.factor * output
 
     model = Doubled([keras.Input((3,)), keras.layers.Dense(2)])
     model.compile("sgd", "mse")
@@ -162,15 +164,53 @@ def test_compiling_again_makes_another_function():
     np.testing.assert_allclose(forward(model, OBSERVATIONS), 2 * first)
 
 
+@pytest.mark.skipif(ON_JAX, reason="JAX looks at shapes itself")
+def test_one_trace_serves_all_numbers_of_observations():
+    traces = []
+
+    class Counted(keras.layers.Layer):
+        def call(self, x):
+            traces.append(x.shape)
+            return x
+
+    model = make_model(Counted())
+    del traces[:]
+    for count in (1, 5, 3, 5):
+        forward(model, OBSERVATIONS[:count])
+    assert len(traces) == 1
+
+
+@pytest.mark.skipif(ON_JAX, reason="JAX looks at dtypes itself")
+def test_each_dtype_has_a_function_of_its_own(monkeypatch):
+    model, calls = make_model(), taken_by_keras(monkeypatch)
+    pixels = np.array([[1, 2, 3]], "uint8")
+    expected = forward(model, pixels.astype("float32"))
+    np.testing.assert_allclose(forward(model, pixels), expected)
+    doubles = pixels.astype("float64")
+    np.testing.assert_allclose(forward(model, doubles), expected)
+    assert not calls
+
+
+@pytest.mark.skipif(ON_JAX, reason="TensorFlow's strategies")
+def test_a_distributed_model_is_left_to_keras(monkeypatch):
+    import tensorflow as tf
+
+    calls = taken_by_keras(monkeypatch)
+    with tf.distribute.OneDeviceStrategy("/cpu:0").scope():
+        model = make_model()
+    forward(model, OBSERVATIONS)
+    assert len(calls) == 1
+
+
 def test_a_model_that_is_gone_leaves_nothing():
     model = make_model()
     forward(model, OBSERVATIONS)
     gc.collect()
-    before, gone = len(jax_forward._COMPILED), weakref.ref(model)
+    before, gone = len(_COMPILED), weakref.ref(model)
     del model
     gc.collect()
     assert gone() is None
-    assert len(jax_forward._COMPILED) == before - 1
+    assert len(_COMPILED) == before - 1
 
 
 def test_policies_act_by_it(monkeypatch):

@@ -125,10 +125,10 @@ class CollectSteps(Collector):
     def on_train_begin(self, logs: dict | None = None) -> None:
         """Fill the buffer, once."""
         self._check_model()
+        executions = self.model.steps_per_execution
+        self.buffer.batches_per_execution = executions
         if self.buffer.has_priorities:
-            self.model.keep_td_errors(
-                self.buffer.largest_batch * self.model.steps_per_execution
-            )
+            self.model.keep_td_errors(self.buffer.largest_batch * executions)
         self._start()
         while (
             self.environment_steps < self.warmup_steps or not self.buffer.ready
@@ -158,6 +158,10 @@ class CollectSteps(Collector):
                 action = self.policy(self.model, self._observation, step)
             self._owed -= self._collect(action)
         self._write_logs(logs)
+
+    def on_train_end(self, logs: dict | None = None) -> None:
+        """Let batches be drawn one by one again."""
+        self.buffer.batches_per_execution = 1
 
     def settle(self, seed: int) -> bool:
         """As `Collector.settle`, and the buffer cuts its trajectories."""

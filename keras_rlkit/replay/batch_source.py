@@ -54,7 +54,7 @@ class BatchSource:
         if prefetch is None:
             observations = 2 * buffer.blank(batch_size)[0].nbytes
             prefetch = int(observations >= PREFETCH_FROM_BYTES)
-        self._prefetch = check_non_negative_integer("prefetch", prefetch)
+        self.prefetch = check_non_negative_integer("prefetch", prefetch)
         self._ahead: collections.deque = collections.deque()
         self._looks = looks
         self._looked_at = 0
@@ -95,11 +95,11 @@ class BatchSource:
         return self._ready.popleft()
 
     def _next_draw(self) -> Batch | Draw | list[Batch]:
-        if not self._prefetch:
+        if not self.prefetch:
             return self._buffer.draw(*self._draw)
         batch = self._ahead.popleft().result() if self._ahead else None
         # Not before the result is in: two threads would fight for Python.
-        while len(self._ahead) < self._prefetch + (batch is None):
+        while len(self._ahead) < self.prefetch + (batch is None):
             self._ahead.append(self._buffer.draw_later(*self._draw))
         return self._ahead.popleft().result() if batch is None else batch
 

@@ -142,12 +142,12 @@ class BatchSupply:
             batch_size: Positive integer B, at most `len(buffer)`.
             as_stored: Whether to leave the frames of stacks as they lie in
                 storage. Defaults to `False`.
-            layout: `DeviceLayout` that makes batches of its own, as many as it
-                takes at once. Defaults to `None`.
+            layout: Such as `DeviceLayout`, makes batches of its own, as many as
+                it takes at once. Defaults to `None`.
 
         Returns:
-            As `sample`; with `as_stored` a `Draw`; with `layout` a list of
-            batches, the same as so many calls would draw.
+            As `sample`; with `as_stored` a `Draw`; with `layout` the batches
+            that so many calls would draw, as it lays them out.
         """
         self._worker.settle()
         return self._draw(batch_size, as_stored, layout)

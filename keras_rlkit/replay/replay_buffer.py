@@ -171,6 +171,9 @@ class ReplayBuffer(BatchSupply, BufferState):
         self._largest_batch = 1
         self._seconds_waited = 0.0
         self._device_frames = None
+        # Small batches are drawn together where `fit` takes them together; a
+        # collector says how many these are.
+        self.batches_per_execution = 1
         # How often data sets were told to forget what they have drawn ahead.
         self.draws_forgotten = 0
 

@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable
+from time import perf_counter
 from typing import Any
 
 import keras
@@ -33,7 +34,9 @@ def make_dataset(buffer: Any, batch_size: int, prefetch: int | None) -> Any:
     )
     indices = tf.data.Dataset.counter()
     if not as_stored:
-        return _in_order(_read(indices, source.take, spec))
+        if source.prefetch or _fit_looks():
+            return _in_order(_read(indices, source.take, spec))
+        return _in_order(_by_executions(indices, buffer, batch_size, spec))
 
     frames_last = functools.partial(_frames_last, count=buffer.frame_stack)
 
@@ -79,6 +82,52 @@ def make_epoch_dataset(
     )
     indices = tf.data.Dataset.range(source.num_batches)
     return _in_order(_read(indices, source.take, spec))
+
+
+class _Execution:
+    """Lays out the batches that one execution of `fit` trains on.
+
+    Nothing changes the buffer during an execution, so these are the batches
+    that would be drawn one by one. A call from TensorFlow takes many times as
+    long as drawing a batch of vectors.
+    """
+
+    takes_slots = False
+
+    def __init__(self, buffer: Any, batch_size: int):
+        self._buffer = buffer
+        self._batch_size = batch_size
+
+    @property
+    def count(self) -> int:
+        return self._buffer.batches_per_execution
+
+    def __call__(self, draw: Draw) -> Batch:
+        """Return batches as one, [count, batch size, ...] in each array."""
+        size = self._batch_size
+        return keras.tree.map_structure(
+            lambda part: part.reshape(-1, size, *part.shape[1:]),
+            to_batch(draw, None),
+        )
+
+
+def _by_executions(
+    indices: Any, buffer: Any, batch_size: int, spec: Any
+) -> Any:
+    import tensorflow as tf
+
+    execution = _Execution(buffer, batch_size)
+
+    def take(index: int) -> Batch:
+        began = perf_counter()
+        batches = buffer.draw(batch_size, layout=execution)
+        buffer.note_seconds_waited(perf_counter() - began)
+        return batches
+
+    several = tf.nest.map_structure(
+        lambda array: tf.TensorSpec((None, *array.shape), array.dtype), spec
+    )
+    return _read(indices, take, several).unbatch()
 
 
 def _fit_looks() -> bool:

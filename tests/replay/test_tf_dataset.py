@@ -1,8 +1,16 @@
+import keras
 import numpy as np
 import pytest
 
-from keras_rlkit.replay import ReplayBuffer
-from tests.callbacks.scripted_environments import fit, make_agent
+from keras_rlkit.callbacks import CollectSteps
+from keras_rlkit.replay import Prioritized, ReplayBuffer, Uniform
+from tests.callbacks.scripted_environments import (
+    Spy,
+    fit,
+    make_agent,
+    make_buffer,
+    make_scripted,
+)
 
 NO = np.array([False])
 
@@ -112,6 +120,51 @@ def test_a_pipeline_that_reads_ahead_still_gets_whole_transitions():
         np.testing.assert_array_equal(rest["reward"], actions / 2)
         newest = rest["next_observation"][:, 1, 2]
         np.testing.assert_array_equal(newest, actions + 3)
+
+
+def vectors(count=40, **arguments):
+    buffer = ReplayBuffer(50, (3,), "float32", seed=0, **arguments)
+    for t in range(count):
+        now = np.full((1, 3), t)
+        buffer.add(now, np.array([t]), np.array([t / 2]), NO, NO, now + 1)
+    return buffer
+
+
+@pytest.mark.parametrize("sampler", [Uniform, Prioritized])
+def test_batches_of_an_execution_are_those_of_sample(sampler):
+    buffer, plain = vectors(sampler=sampler()), vectors(sampler=sampler())
+    iterator = iter(buffer.dataset(8))
+    for count in (1, 3, 2):
+        buffer.batches_per_execution = count
+        for _ in range(count):
+            for part, expected in zip(
+                keras.tree.flatten(next(iterator)),
+                keras.tree.flatten(plain.sample(8)),
+                strict=True,
+            ):
+                assert part.dtype == expected.dtype
+                np.testing.assert_array_equal(part, expected)
+
+
+def test_an_execution_is_drawn_once_and_after_the_newest_step(monkeypatch):
+    environment = make_scripted()
+    buffer = make_buffer(environment)
+    drawn, draw = [], buffer.draw
+
+    def noted(*arguments, **keywords):
+        batch = draw(*arguments, **keywords)
+        drawn.append((buffer.batches_per_execution, len(buffer)))
+        return batch
+
+    monkeypatch.setattr(buffer, "draw", noted)
+    agent = make_agent(steps_per_execution=4)
+    collect = CollectSteps(
+        environment, buffer, Spy(), steps_per_update=1, warmup_steps=20
+    )
+    fit(agent, buffer.dataset(4), [collect], steps=12)
+    assert drawn == [(4, 20), (4, 24), (4, 28)]
+    next(iter(buffer.dataset(4)))
+    assert drawn[3:] == [(1, 32)]
 
 
 def test_an_error_shows_its_message_and_is_not_remembered():

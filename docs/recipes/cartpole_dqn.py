@@ -91,7 +91,7 @@ if options.prioritized:
     beta = keras.optimizers.schedules.PolynomialDecay(
         0.4, epochs * updates, 1.0
     )
-    sampler = rlk.replay.Prioritized(beta=beta)
+    sampler = rlk.replay.Prioritized(alpha=0.4, beta=beta)
 replay = rlk.replay.ReplayBuffer.for_environment(
     environment,
     capacity=50_000,

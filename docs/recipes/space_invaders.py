@@ -4,7 +4,7 @@ What you will see: a network that knows nothing but the screen learns to play
 Space Invaders. It is a dueling double Q network (Wang et al. 2016, van Hasselt
 et al. 2016) as in the tutorial "Atari Space Invaders and Dueling Q RL in
 TensorFlow 2" of Adventures in Machine Learning, with that tutorial's defects
-cured. Twenty to thirty minutes on two CPU cores:
+cured. Twenty to forty minutes on two CPU cores:
 
     python docs/recipes/space_invaders.py
 

@@ -2,7 +2,6 @@
 
 import functools
 from collections.abc import Callable
-from time import perf_counter
 from typing import Any
 
 import keras
@@ -27,16 +26,23 @@ def make_dataset(buffer: Any, batch_size: int, prefetch: int | None) -> Any:
     import tensorflow as tf
 
     as_stored = buffer.frame_stack is not None
-    source = BatchSource(buffer, batch_size, prefetch, _fit_looks(), as_stored)
+    looks = _fit_looks()
+    source = BatchSource(buffer, batch_size, prefetch, looks, as_stored)
     spec = tf.nest.map_structure(
         lambda array: tf.TensorSpec(array.shape, array.dtype),
         buffer.blank(batch_size),
     )
     indices = tf.data.Dataset.counter()
     if not as_stored:
-        if source.prefetch or _fit_looks():
+        if source.prefetch or looks:
             return _in_order(_read(indices, source.take, spec))
-        return _in_order(_by_executions(indices, buffer, batch_size, spec))
+        execution = _Execution(buffer, batch_size)
+        source = BatchSource(buffer, batch_size, 0, looks, layout=execution)
+        several = tf.nest.map_structure(
+            lambda array: tf.TensorSpec((None, *array.shape), array.dtype),
+            spec,
+        )
+        return _in_order(_read(indices, source.take, several).unbatch())
 
     frames_last = functools.partial(_frames_last, count=buffer.frame_stack)
 
@@ -102,32 +108,16 @@ class _Execution:
     def count(self) -> int:
         return self._buffer.batches_per_execution
 
-    def __call__(self, draw: Draw) -> Batch:
+    def __call__(self, draw: Draw) -> list[Batch]:
         """Return batches as one, [count, batch size, ...] in each array."""
         size = self._batch_size
-        return keras.tree.map_structure(
+        batches = keras.tree.map_structure(
             lambda part: part.reshape(-1, size, *part.shape[1:]),
             to_batch(draw, None),
         )
+        return [batches]
 
-
-def _by_executions(
-    indices: Any, buffer: Any, batch_size: int, spec: Any
-) -> Any:
-    import tensorflow as tf
-
-    execution = _Execution(buffer, batch_size)
-
-    def take(index: int) -> Batch:
-        began = perf_counter()
-        batches = buffer.draw(batch_size, layout=execution)
-        buffer.note_seconds_waited(perf_counter() - began)
-        return batches
-
-    several = tf.nest.map_structure(
-        lambda array: tf.TensorSpec((None, *array.shape), array.dtype), spec
-    )
-    return _read(indices, take, several).unbatch()
+    of_frames = __call__
 
 
 def _fit_looks() -> bool:

@@ -90,9 +90,17 @@ def make_noting_buffer(environment, **arguments):
     draw, batches = buffer._draw, []
 
     def noting_draw(*arguments, **options):
-        batch = draw(*arguments, **options)
-        batches.append(batch)
-        return batch
+        drawn = draw(*arguments, **options)
+        if isinstance(drawn, list):
+            # Those of one execution, one behind the other.
+            (execution,) = drawn
+            for number in range(len(execution[0])):
+                batches.append(
+                    keras.tree.map_structure(lambda p: p[number], execution)
+                )
+        else:
+            batches.append(drawn)
+        return drawn
 
     buffer._draw = noting_draw
     return buffer, batches

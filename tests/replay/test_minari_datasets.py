@@ -35,6 +35,7 @@ class Counter(gymnasium.Env):
 
 class FakeModel:
     output_shape = (None, 2)
+    steps_per_execution = 1
 
 
 def collect(environment, buffer, steps):

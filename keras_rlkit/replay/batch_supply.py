@@ -72,7 +72,9 @@ class BatchSupply:
 
         Batches are drawn while the model trains. What each is drawn from
         depends on the order of calls alone, so the same seeds give the same
-        training, bit for bit.
+        training, bit for bit. Where `CollectSteps` fills the buffer, batches of
+        vectors are drawn for a whole execution of `fit` at once, on
+        TensorFlow: the same batches, with fewer calls.
 
         Args:
             batch_size: Positive integer B.

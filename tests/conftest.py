@@ -7,7 +7,7 @@ import pytest
 
 # `HYPOTHESIS_PROFILE=nightly` looks much further, at other examples each time.
 hypothesis.settings.register_profile(
-    "quick", deadline=None, derandomize=True, max_examples=60
+    "quick", deadline=None, derandomize=True, max_examples=40
 )
 hypothesis.settings.register_profile(
     "nightly", deadline=None, max_examples=10_000

@@ -671,7 +671,7 @@ def main() -> None:
         gradient_step(
             figures,
             repeats,
-            16 if quick else 384,
+            8 if quick else 384,
             QUICK_EXECUTIONS if quick else EXECUTIONS,
         )
         save()

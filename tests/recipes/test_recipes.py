@@ -1,9 +1,4 @@
 import json
-import os
-import pathlib
-import runpy
-import subprocess
-import sys
 
 import imageio.v3 as iio
 import keras
@@ -11,45 +6,46 @@ import numpy as np
 import pytest
 
 import keras_rlkit  # noqa: F401 so that Keras knows the saved classes
+from tests.recipes.running import RECIPES, run_command, run_here
 
-RECIPES = pathlib.Path(__file__).parents[2] / "docs" / "recipes"
 # recipe and options, the saved model, its class, and the least score. Each runs
 # on one backend; small networks learn several times faster on JAX.
 QUICK_RUNS = {
     "jax": [
-        ("cartpole_dqn", "cartpole", "DoubleDQN", 50),
-        ("cartpole_dqn --prioritized", "cartpole", "DoubleDQN", 50),
-        ("cartpole_reinforce", "cartpole", "Sequential", 50),
-        ("cartpole_actor_critic", "cartpole", "ActorCritic", 40),
-        ("cartpole_actor_critic --ppo", "cartpole", "ActorCritic", 100),
+        (
+            "cartpole_dqn --prioritized --steps 3000",
+            "cartpole",
+            "DoubleDQN",
+            50,
+        ),
+        ("cartpole_reinforce --steps 5000", "cartpole", "Sequential", 50),
+        ("cartpole_actor_critic --steps 5000", "cartpole", "ActorCritic", 40),
+        (
+            "cartpole_actor_critic --ppo --steps 5000",
+            "cartpole",
+            "ActorCritic",
+            100,
+        ),
         # Random actions give about -1,200, and -21.
         ("pendulum_ppo", "pendulum", "ActorCritic", -1_150),
-        ("atari_ppo", "pong", "ActorCritic", -21),
+        ("atari_ppo --steps 1024", "pong", "ActorCritic", -21),
     ],
     "tensorflow": [
-        ("space_invaders", "space_invaders", "DoubleDQN", 1),
+        ("space_invaders --steps 1300", "space_invaders", "DoubleDQN", 1),
     ],
 }
-
-
-def run(name, *arguments):
-    return subprocess.run(
-        [sys.executable, str(RECIPES / f"{name}.py"), *arguments],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "SDL_VIDEODRIVER": "dummy"},
-    )
 
 
 @pytest.mark.parametrize(
     "command, model, kind, least", QUICK_RUNS[keras.backend.backend()]
 )
-def test_quick_run_leaves_everything(tmp_path, command, model, kind, least):
+def test_quick_run_leaves_everything(
+    tmp_path, monkeypatch, capsys, command, model, kind, least
+):
     name, *flags = command.split()
-    flags += ["--quick", "--seed", "1", "--out", str(tmp_path)]
-    process = run(name, *flags)
-    assert process.returncode == 0, process.stderr[-3000:]
-    assert "minutes on two CPU cores" in process.stdout
+    flags += ["--quick", "--seed", "1", "--out", tmp_path]
+    run_here(RECIPES / f"{name}.py", monkeypatch, *flags)
+    assert "minutes on two CPU cores" in capsys.readouterr().out
     results = json.loads((tmp_path / "results.json").read_text())
     assert results["seed"] == 1
     assert results.get("evaluation_mean", results.get("trained_mean")) >= least
@@ -65,11 +61,9 @@ def test_quick_run_leaves_everything(tmp_path, command, model, kind, least):
 
 
 @pytest.mark.tensorflow_only
-def test_steps_are_obeyed(tmp_path):
-    process = run(
-        "cartpole_dqn", "--quick", "--steps", "3000", "--out", str(tmp_path)
-    )
-    assert process.returncode == 0, process.stderr[-3000:]
+def test_the_command_runs_and_obeys_steps(tmp_path):
+    flags = ("--quick", "--steps", "3000", "--out", tmp_path)
+    run_command(RECIPES / "cartpole_dqn.py", *flags)
     results = json.loads((tmp_path / "results.json").read_text())
     assert 2_700 < results["environment_steps"] <= 3_000
 
@@ -82,20 +76,17 @@ def test_steps_are_obeyed(tmp_path):
     ["mnist_three_layer", "probabilistic_regression", "value_distribution"],
 )
 def test_recipes_for_tensorflow_say_so_at_once(name, tmp_path, monkeypatch):
-    file = str(RECIPES / f"{name}.py")
-    arguments = [file, "--quick", "--out", str(tmp_path / "out")]
-    monkeypatch.setattr(sys, "argv", arguments)
+    flags = ("--quick", "--out", tmp_path / "out")
     with pytest.raises(SystemExit, match="set KERAS_BACKEND=tensorflow"):
-        runpy.run_path(file)
+        run_here(RECIPES / f"{name}.py", monkeypatch, *flags)
     assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.tensorflow_only
-def test_probabilistic_regression(tmp_path):
-    name = "probabilistic_regression"
-    process = run(name, "--quick", "--seed", "1", "--out", str(tmp_path))
-    assert process.returncode == 0, process.stderr[-3000:]
-    assert "minutes on two CPU cores" in process.stdout
+def test_probabilistic_regression(tmp_path, monkeypatch, capsys):
+    flags = ("--quick", "--seed", "1", "--out", tmp_path)
+    run_here(RECIPES / "probabilistic_regression.py", monkeypatch, *flags)
+    assert "minutes on two CPU cores" in capsys.readouterr().out
     results = json.loads((tmp_path / "results.json").read_text())
     slope, intercept = results["least_squares"]
     assert results["slope"] == pytest.approx(slope, rel=0.01)
@@ -124,11 +115,10 @@ def test_probabilistic_regression(tmp_path):
 
 
 @pytest.mark.tensorflow_only
-def test_value_distribution(tmp_path):
-    name = "value_distribution"
-    process = run(name, "--quick", "--seed", "1", "--out", str(tmp_path))
-    assert process.returncode == 0, process.stderr[-3000:]
-    assert "minutes on two CPU cores" in process.stdout
+def test_value_distribution(tmp_path, monkeypatch, capsys):
+    flags = ("--quick", "--seed", "1", "--out", tmp_path)
+    run_here(RECIPES / "value_distribution.py", monkeypatch, *flags)
+    assert "minutes on two CPU cores" in capsys.readouterr().out
     results = json.loads((tmp_path / "results.json").read_text())
     mixture = results["fresh_games"]["mixture"]
     assert 0.8 < mixture["interval_coverage"] < 0.98

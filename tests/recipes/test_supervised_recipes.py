@@ -1,9 +1,4 @@
 import json
-import os
-import pathlib
-import runpy
-import subprocess
-import sys
 
 import imageio.v3 as iio
 import keras
@@ -11,34 +6,25 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-RECIPES = pathlib.Path(__file__).parents[2] / "docs" / "recipes"
+from tests.recipes.running import RECIPES, run_command, run_here
+
+INSERT = RECIPES / "insert_into_pretrained.py"
 
 pytestmark = pytest.mark.tensorflow_only
 
 
-def run(name, folder, *flags):
-    process = subprocess.run(
-        [
-            *(sys.executable, str(RECIPES / f"{name}.py"), "--quick"),
-            *("--seed", "1", "--out", str(folder), *flags),
-        ],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "MPLBACKEND": "agg"},
-    )
-    assert process.returncode == 0, process.stderr[-3000:]
-    last = process.stdout.strip().splitlines()[-1]
-    assert "minutes on two CPU cores" in process.stdout
-    results = json.loads((folder / "results.json").read_text())
-    assert results["seed"] == 1
-    return results, last
+@pytest.fixture
+def run(monkeypatch, capsys):
+    def run_recipe(name, folder, *flags):
+        flags = ("--quick", "--seed", "1", "--out", folder, *flags)
+        run_here(RECIPES / f"{name}.py", monkeypatch, *flags)
+        printed = capsys.readouterr().out
+        assert "minutes on two CPU cores" in printed
+        results = json.loads((folder / "results.json").read_text())
+        assert results["seed"] == 1
+        return results, printed.strip().splitlines()[-1]
 
-
-def run_here(name, monkeypatch, *arguments):
-    """Run a recipe that ends early in this process, which is quicker."""
-    file = RECIPES / f"{name}.py"
-    monkeypatch.setattr(sys, "argv", [str(file), *map(str, arguments)])
-    return runpy.run_path(str(file))
+    return run_recipe
 
 
 def check_pictures(folder, *names):
@@ -83,11 +69,11 @@ def graph_operations(folder):
     return {node.op for node in events.Graph().node}
 
 
-def test_mnist_three_layer(tmp_path):
+def test_mnist_three_layer(tmp_path, run):
     write_digits(tmp_path / "digits.npz", 2_500)
     out = tmp_path / "out"
     results, last = run(
-        "mnist_three_layer", out, "--data", str(tmp_path / "digits.npz")
+        "mnist_three_layer", out, "--data", tmp_path / "digits.npz"
     )
     assert results["training_digits"] == 2_000
     assert results["held_out_digits"] == 500
@@ -109,8 +95,8 @@ def test_mnist_three_layer(tmp_path):
     )
 
 
-def test_brain_segmentation(tmp_path):
-    results, _ = run("brain_segmentation", tmp_path)
+def test_brain_segmentation(tmp_path, run):
+    results, _ = run("brain_segmentation", tmp_path, "--epochs", "4")
     assert results["dice_mean"] >= 0.7
     assert results["best_validation_loss"] < 0.15
     # Masks move, and as their images do.
@@ -122,7 +108,7 @@ def test_brain_segmentation(tmp_path):
     assert len(held_out) == 6
     assert results["held_out_slices"] == 60
     header, epochs = columns(tmp_path)
-    assert "val_loss" in header and epochs == 5
+    assert "val_loss" in header and epochs == 4
     check_pictures(
         tmp_path, "predictions.png", "augmentation.png", "learning_curve.png"
     )
@@ -175,10 +161,10 @@ def write_lgg_slices(folder, patients, slices):
     (folder / "README.md").write_text("# LGG Segmentation Dataset\n")
 
 
-def test_brain_segmentation_reads_the_layout_of_the_real_set(tmp_path):
+def test_brain_segmentation_reads_the_layout_of_the_real_set(tmp_path, run):
     data, out = tmp_path / "kaggle_3m", tmp_path / "out"
     write_lgg_slices(data, patients=5, slices=2)
-    flags = ("--data", str(data), "--width", "4", "--epochs", "1")
+    flags = ("--data", data, "--width", "4", "--epochs", "1")
     results, _ = run("brain_segmentation", out, *flags)
     assert results["training_patients"] == 4
     assert results["training_slices"] == 8
@@ -207,10 +193,10 @@ def test_brain_segmentation_says_what_data_it_needs(
     write_lgg_slices(tmp_path, patients, slices=2)
     flags = ("--data", tmp_path, "--out", tmp_path / "out", "--size", size)
     with pytest.raises(SystemExit, match=message):
-        run_here("brain_segmentation", monkeypatch, *flags)
+        run_here(RECIPES / "brain_segmentation.py", monkeypatch, *flags)
 
 
-def test_insert_into_pretrained(tmp_path):
+def test_insert_into_pretrained(tmp_path, run):
     results, _ = run("insert_into_pretrained", tmp_path)
     for change in ("head", "inserted_layers", "regulariser"):
         assert results[f"unchanged_by_{change}"] is True
@@ -278,7 +264,7 @@ def test_insert_into_pretrained_starts_from_published_weights(
     monkeypatch.setattr(keras.Model, "fit", start)
     flags = ("--weights", tmp_path / "weights.h5", "--out", tmp_path / "out")
     with pytest.raises(Started) as started:
-        run_here("insert_into_pretrained", monkeypatch, "--quick", *flags)
+        run_here(INSERT, monkeypatch, "--quick", *flags)
     (model,) = started.value.args
     assert len(published.get_weights()) == 260
     for layer in filter(lambda layer: layer.weights, published.layers):
@@ -308,13 +294,17 @@ def test_insert_into_pretrained_says_what_weights_it_needs(
     monkeypatch.setattr(keras.applications, "MobileNetV2", no_network)
     flags = ("--weights", weights, "--out", tmp_path)
     with pytest.raises(SystemExit, match=message):
-        run_here("insert_into_pretrained", monkeypatch, "--quick", *flags)
+        run_here(INSERT, monkeypatch, "--quick", *flags)
 
 
 def test_many_models_one_process(tmp_path):
     pytest.importorskip("keras_tuner")
-    results, _ = run("many_models_one_process", tmp_path, "--models", "5")
-    assert results["models"] == 5
+    # Alone in its process, since it measures that one's memory.
+    flags = ("--quick", "--models", "4", "--seed", "1", "--out", tmp_path)
+    printed = run_command(RECIPES / "many_models_one_process.py", *flags)
+    assert "minutes on two CPU cores" in printed
+    results = json.loads((tmp_path / "results.json").read_text())
+    assert results["models"] == 4
     assert results["best_score"] > 0.65
     # A model scores the same in the search, in a loop, in its own process.
     assert results["largest_score_difference"] < 1e-6
@@ -331,7 +321,7 @@ def test_many_models_one_process(tmp_path):
     assert freed < cleared / 2
     assert cleared < kept
     header, models = columns(tmp_path)
-    assert models == 5
+    assert models == 4
     assert header[:4] == ["model", "score", "seconds", "memory_mib"]
     check_pictures(tmp_path, "memory.png", "best_model.png")
     best = keras.models.load_model(tmp_path / "best.keras", safe_mode=True)

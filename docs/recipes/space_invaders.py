@@ -220,7 +220,7 @@ history = agent.fit(
             evaluation_environment,
             rlk.policies.EpsilonGreedy(0.05, seed=options.seed + 2),
             episodes=2 if options.quick else 10,
-            every_epochs=max(1, epochs // 10),
+            every_epochs=epochs // 2 if options.quick else max(1, epochs // 10),
         ),
         rlk.callbacks.RecordEpisode(
             out / "videos", every_epochs=max(1, epochs // 2)

@@ -2,8 +2,8 @@
 
 What is compared stands in one process, and takes turns there. The settings name
 parts with their arguments: `fit` against a bare loop over the same compiled
-step, `acting` against a bare compiled forward pass, `sampling` and adding
-against bare NumPy.
+step, `products` that such a step can't do without, `acting` against a bare
+compiled forward pass, `sampling` and adding against bare NumPy.
 """
 
 import itertools
@@ -93,6 +93,82 @@ def fit(network: str, steps_per_execution: int) -> dict:
     run(4 * steps_per_execution)
     bare(2 * steps_per_execution)
     return {"fit": run, "bare": bare}
+
+
+def products() -> dict:
+    """Return the products alone of a gradient step of the Nature network.
+
+    Convolutions and matrix products of both networks' forward passes and of
+    the backward pass, on data that are there, and nothing between them.
+    """
+    import tensorflow as tf
+
+    # Rows of input, kernel and output: 84 to 20 to 9 to 7 pixels.
+    convolutions = (
+        ((84, 84, 4), (8, 8, 4, 32), (20, 20, 32), 4),
+        ((20, 20, 32), (4, 4, 32, 64), (9, 9, 64), 2),
+        ((9, 9, 64), (3, 3, 64, 64), (7, 7, 64), 1),
+    )
+    matrices = ((3136, 512), (512, 6))
+
+    def random(*shape: int) -> tf.Tensor:
+        return tf.random.normal(shape)
+
+    # Of its own for each network: equal products would be taken once.
+    data = [
+        (
+            [
+                (random(BATCH, *x), random(*kernel), random(BATCH, *y), stride)
+                for x, kernel, y, stride in convolutions
+            ],
+            [
+                (random(BATCH, a), random(a, b), random(BATCH, b))
+                for a, b in matrices
+            ],
+        )
+        for _ in ("online", "target")
+    ]
+
+    @tf.function
+    def once() -> list:
+        done = []
+        for convolved, multiplied in data:
+            for x, kernel, _, stride in convolved:
+                done.append(tf.nn.conv2d(x, kernel, stride, "VALID"))
+            for x, matrix, _ in multiplied:
+                done.append(x @ matrix)
+        convolved, multiplied = data[0]
+        for number, (x, kernel, gradient, stride) in enumerate(convolved):
+            how = {"strides": [1, stride, stride, 1], "padding": "VALID"}
+            done.append(
+                tf.raw_ops.Conv2DBackpropFilter(
+                    input=x,
+                    filter_sizes=kernel.shape,
+                    out_backprop=gradient,
+                    **how,
+                )
+            )
+            # Nobody asks for the gradient of the pixels.
+            if number:
+                done.append(
+                    tf.raw_ops.Conv2DBackpropInput(
+                        input_sizes=x.shape,
+                        filter=kernel,
+                        out_backprop=gradient,
+                        **how,
+                    )
+                )
+        for x, matrix, gradient in multiplied:
+            done.append(tf.matmul(x, gradient, transpose_a=True))
+            done.append(tf.matmul(gradient, matrix, transpose_b=True))
+        return done
+
+    def run(steps: int) -> None:
+        for _ in range(steps):
+            once()
+
+    run(4)
+    return {"products": run}
 
 
 def acting(network: str) -> dict:
@@ -198,7 +274,12 @@ def sampling(capacity: int) -> dict:
     return works
 
 
-PARTS = {"fit": fit, "acting": acting, "sampling": sampling}
+PARTS = {
+    "fit": fit,
+    "products": products,
+    "acting": acting,
+    "sampling": sampling,
+}
 
 
 def make(settings: dict) -> dict:

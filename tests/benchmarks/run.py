@@ -32,6 +32,7 @@ SECTIONS = {
     "cartpole_wide": section_loops.cartpole_wide,
     "tutorial": section_loops.tutorial,
     "fit": section_parts.fit,
+    "products": section_parts.products,
     "acting": section_parts.acting,
     "sampling": section_parts.sampling,
     "import": section_parts.importing,

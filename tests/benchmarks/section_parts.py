@@ -54,6 +54,46 @@ def fit(repeats: int, quick: bool) -> Section:
     return Section(title, figures, versions=probe.report["versions"])
 
 
+def products(repeats: int, quick: bool) -> Section:
+    """Measure the products of a gradient step against the whole step."""
+    section = Section(
+        "what bounds a gradient step, Nature network, batch 32, TensorFlow",
+        [],
+        [
+            "The products are the convolutions and matrix products of both "
+            "networks' forward passes and of the backward pass, as "
+            "TensorFlow computes them, in one compiled call; no activation, "
+            "loss, optimizer or data."
+        ],
+    )
+    probe = Probe(
+        "parts_kit.py",
+        {
+            "alone": ("products", {}),
+            "step": ("fit", {"network": "nature", "steps_per_execution": 8}),
+        },
+        backend="tensorflow",
+    )
+    section.versions |= probe.report["versions"]
+    steps = 8 if quick else 48
+    works = {"products alone": "alone.products", "bare loop": "step.bare"}
+    times = take_turns(
+        {
+            name: partial(_seconds, probe, work, steps)
+            for name, work in works.items()
+        },
+        repeats,
+    )
+    probe.close()
+    for name, values in times.items():
+        values = [1000 * value / steps for value in values]
+        section.figures.append(
+            Figure(f"ms a gradient step, {name}", values, ".2f")
+        )
+    section.figures += comparisons(times, "products alone", ("bare loop",))
+    return section
+
+
 def acting(repeats: int, quick: bool) -> Section:
     """Measure a policy's call against a bare compiled forward pass."""
     section = Section("choosing actions, microseconds a call", [])

@@ -197,7 +197,7 @@ def test_brain_segmentation_says_what_data_it_needs(
 
 
 def test_insert_into_pretrained(tmp_path, run):
-    results, _ = run("insert_into_pretrained", tmp_path)
+    results, _ = run("insert_into_pretrained", tmp_path, "--steps", "800")
     for change in ("head", "inserted_layers", "regulariser"):
         assert results[f"unchanged_by_{change}"] is True
     assert results["same_when_inserted"] is True

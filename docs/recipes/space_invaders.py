@@ -223,7 +223,9 @@ history = agent.fit(
             every_epochs=epochs // 2 if options.quick else max(1, epochs // 10),
         ),
         rlk.callbacks.RecordEpisode(
-            out / "videos", every_epochs=max(1, epochs // 2)
+            out / "videos",
+            every_epochs=max(1, epochs // 2),
+            max_steps=100 if options.quick else 5_000,
         ),
         keras.callbacks.CSVLogger(out / "history.csv"),
         keras.callbacks.TensorBoard(out / "logs"),

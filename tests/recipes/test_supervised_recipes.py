@@ -95,6 +95,8 @@ def test_mnist_three_layer(tmp_path, run):
     )
 
 
+# The next test runs the whole recipe too, and doesn't ask how well it learns.
+@pytest.mark.nightly
 def test_brain_segmentation(tmp_path, run):
     results, _ = run("brain_segmentation", tmp_path, "--epochs", "4")
     assert results["dice_mean"] >= 0.7
@@ -297,6 +299,7 @@ def test_insert_into_pretrained_says_what_weights_it_needs(
         run_here(INSERT, monkeypatch, "--quick", *flags)
 
 
+@pytest.mark.nightly
 def test_many_models_one_process(tmp_path):
     pytest.importorskip("keras_tuner")
     # Alone in its process, since it measures that one's memory.

@@ -5,16 +5,14 @@ import hypothesis
 import keras
 import pytest
 
-# `HYPOTHESIS_PROFILE=nightly` looks much further, at other examples each time,
-# and runs what takes long.
-PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "quick")
+# `HYPOTHESIS_PROFILE=nightly` looks much further, at other examples each time.
 hypothesis.settings.register_profile(
-    "quick", deadline=None, derandomize=True, max_examples=40
+    "quick", deadline=None, derandomize=True, max_examples=60
 )
 hypothesis.settings.register_profile(
     "nightly", deadline=None, max_examples=10_000
 )
-hypothesis.settings.load_profile(PROFILE)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 # What calls no backend, or is slow and proves the same on each, runs once: with
 # TensorFlow.
@@ -36,11 +34,6 @@ RUN_ON_EVERY_BACKEND = (
 
 
 def pytest_collection_modifyitems(items):
-    if PROFILE != "nightly":
-        reason = "takes a minute; HYPOTHESIS_PROFILE=nightly runs it"
-        for item in items:
-            if item.get_closest_marker("nightly"):
-                item.add_marker(pytest.mark.skip(reason=reason))
     if keras.backend.backend() == "tensorflow":
         return
     root = pathlib.Path(__file__).parent

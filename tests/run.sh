@@ -11,10 +11,8 @@ export JAX_PLATFORMS=cpu TF_CPP_MIN_LOG_LEVEL=2
 ruff check .
 ruff format --check .
 status=0
-# Two workers: threads of their own would only get in each other's way.
 echo "== TensorFlow backend"
-KERAS_BACKEND=tensorflow TF_NUM_INTRAOP_THREADS=1 \
-    python -m pytest -n 2 --dist worksteal "$@" || status=$?
+KERAS_BACKEND=tensorflow python -m pytest -n 2 --dist worksteal "$@" || status=$?
 # Compiling takes JAX longer than running: each program once, and without what
 # only pays in long runs.
 programs=$(mktemp -d)
@@ -23,9 +21,7 @@ export JAX_COMPILATION_CACHE_DIR="$programs"
 export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0
 export JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES=-1
 echo "== JAX backend"
-flags="--xla_llvm_disable_expensive_passes=true"
-flags="$flags --xla_cpu_multi_thread_eigen=false"
-KERAS_BACKEND=jax XLA_FLAGS="$flags" \
+KERAS_BACKEND=jax XLA_FLAGS=--xla_llvm_disable_expensive_passes=true \
     python -m pytest -n 2 --dist worksteal "$@" || status=$?
 if [ $# -eq 0 ]; then
     echo "== Speed (slow figures fail nothing)"

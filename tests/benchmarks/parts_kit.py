@@ -103,64 +103,36 @@ def products() -> dict:
     """
     import tensorflow as tf
 
-    # Rows of input, kernel and output: 84 to 20 to 9 to 7 pixels.
-    convolutions = (
-        ((84, 84, 4), (8, 8, 4, 32), (20, 20, 32), 4),
-        ((20, 20, 32), (4, 4, 32, 64), (9, 9, 64), 2),
-        ((9, 9, 64), (3, 3, 64, 64), (7, 7, 64), 1),
-    )
-    matrices = ((3136, 512), (512, 6))
+    layers = [layer for layer in networks.nature().layers if layer.weights]
 
-    def random(*shape: int) -> tf.Tensor:
-        return tf.random.normal(shape)
+    def product(layer: keras.Layer, x: tf.Tensor, kernel: tf.Tensor):
+        if isinstance(layer, keras.layers.Conv2D):
+            return tf.nn.conv2d(x, kernel, layer.strides, "VALID")
+        return x @ kernel
+
+    def make(layer: keras.Layer) -> tuple[tf.Tensor, ...]:
+        shapes = [
+            (BATCH, *layer.input.shape[1:]),
+            layer.kernel.shape,
+            (BATCH, *layer.output.shape[1:]),
+        ]
+        return tuple(tf.random.normal(shape) for shape in shapes)
 
     # Of its own for each network: equal products would be taken once.
-    data = [
-        (
-            [
-                (random(BATCH, *x), random(*kernel), random(BATCH, *y), stride)
-                for x, kernel, y, stride in convolutions
-            ],
-            [
-                (random(BATCH, a), random(a, b), random(BATCH, b))
-                for a, b in matrices
-            ],
-        )
-        for _ in ("online", "target")
-    ]
+    online, target = ([make(layer) for layer in layers] for _ in range(2))
 
     @tf.function
     def once() -> list:
         done = []
-        for convolved, multiplied in data:
-            for x, kernel, _, stride in convolved:
-                done.append(tf.nn.conv2d(x, kernel, stride, "VALID"))
-            for x, matrix, _ in multiplied:
-                done.append(x @ matrix)
-        convolved, multiplied = data[0]
-        for number, (x, kernel, gradient, stride) in enumerate(convolved):
-            how = {"strides": [1, stride, stride, 1], "padding": "VALID"}
-            done.append(
-                tf.raw_ops.Conv2DBackpropFilter(
-                    input=x,
-                    filter_sizes=kernel.shape,
-                    out_backprop=gradient,
-                    **how,
-                )
-            )
+        for layer, (x, kernel, _) in zip(layers, target, strict=True):
+            done.append(product(layer, x, kernel))
+        for layer, (x, kernel, gradient) in zip(layers, online, strict=True):
             # Nobody asks for the gradient of the pixels.
-            if number:
-                done.append(
-                    tf.raw_ops.Conv2DBackpropInput(
-                        input_sizes=x.shape,
-                        filter=kernel,
-                        out_backprop=gradient,
-                        **how,
-                    )
-                )
-        for x, matrix, gradient in multiplied:
-            done.append(tf.matmul(x, gradient, transpose_a=True))
-            done.append(tf.matmul(gradient, matrix, transpose_b=True))
+            sources = [kernel] if layer is layers[0] else [kernel, x]
+            with tf.GradientTape() as tape:
+                tape.watch(sources)
+                y = product(layer, x, kernel)
+            done += [y, *tape.gradient(y, sources, output_gradients=gradient)]
         return done
 
     def run(steps: int) -> None:

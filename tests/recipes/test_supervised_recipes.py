@@ -13,20 +13,6 @@ INSERT = RECIPES / "insert_into_pretrained.py"
 pytestmark = pytest.mark.tensorflow_only
 
 
-@pytest.fixture
-def run(monkeypatch, capsys):
-    def run_recipe(name, folder, *flags):
-        flags = ("--quick", "--seed", "1", "--out", folder, *flags)
-        run_here(RECIPES / f"{name}.py", monkeypatch, *flags)
-        printed = capsys.readouterr().out
-        assert "minutes on two CPU cores" in printed
-        results = json.loads((folder / "results.json").read_text())
-        assert results["seed"] == 1
-        return results, printed.strip().splitlines()[-1]
-
-    return run_recipe
-
-
 def check_pictures(folder, *names):
     for name in names:
         picture = iio.imread(folder / name)[..., :3]
@@ -95,10 +81,8 @@ def test_mnist_three_layer(tmp_path, run):
     )
 
 
-# The next test runs the whole recipe too, and doesn't ask how well it learns.
-@pytest.mark.nightly
 def test_brain_segmentation(tmp_path, run):
-    results, _ = run("brain_segmentation", tmp_path, "--epochs", "4")
+    results, _ = run("brain_segmentation", tmp_path)
     assert results["dice_mean"] >= 0.7
     assert results["best_validation_loss"] < 0.15
     # Masks move, and as their images do.
@@ -110,7 +94,7 @@ def test_brain_segmentation(tmp_path, run):
     assert len(held_out) == 6
     assert results["held_out_slices"] == 60
     header, epochs = columns(tmp_path)
-    assert "val_loss" in header and epochs == 4
+    assert "val_loss" in header and epochs == 5
     check_pictures(
         tmp_path, "predictions.png", "augmentation.png", "learning_curve.png"
     )
@@ -199,7 +183,7 @@ def test_brain_segmentation_says_what_data_it_needs(
 
 
 def test_insert_into_pretrained(tmp_path, run):
-    results, _ = run("insert_into_pretrained", tmp_path, "--steps", "800")
+    results, _ = run("insert_into_pretrained", tmp_path)
     for change in ("head", "inserted_layers", "regulariser"):
         assert results[f"unchanged_by_{change}"] is True
     assert results["same_when_inserted"] is True
@@ -299,15 +283,14 @@ def test_insert_into_pretrained_says_what_weights_it_needs(
         run_here(INSERT, monkeypatch, "--quick", *flags)
 
 
-@pytest.mark.nightly
 def test_many_models_one_process(tmp_path):
     pytest.importorskip("keras_tuner")
     # Alone in its process, since it measures that one's memory.
-    flags = ("--quick", "--models", "4", "--seed", "1", "--out", tmp_path)
+    flags = ("--quick", "--models", "5", "--seed", "1", "--out", tmp_path)
     printed = run_command(RECIPES / "many_models_one_process.py", *flags)
     assert "minutes on two CPU cores" in printed
     results = json.loads((tmp_path / "results.json").read_text())
-    assert results["models"] == 4
+    assert results["models"] == 5
     assert results["best_score"] > 0.65
     # A model scores the same in the search, in a loop, in its own process.
     assert results["largest_score_difference"] < 1e-6
@@ -324,7 +307,7 @@ def test_many_models_one_process(tmp_path):
     assert freed < cleared / 2
     assert cleared < kept
     header, models = columns(tmp_path)
-    assert models == 4
+    assert models == 5
     assert header[:4] == ["model", "score", "seconds", "memory_mib"]
     check_pictures(tmp_path, "memory.png", "best_model.png")
     best = keras.models.load_model(tmp_path / "best.keras", safe_mode=True)

@@ -8,6 +8,12 @@ from typing import Any
 import keras
 
 
+def keras_scans() -> bool:
+    """Say whether Keras itself takes the steps of an execution in one call."""
+    version = tuple(int(part) for part in keras.__version__.split(".")[:2])
+    return version >= (3, 16)
+
+
 def can_scan(model: keras.Model) -> bool:
     """Say whether `make_scan` is right and worth it for a model.
 
@@ -18,10 +24,11 @@ def can_scan(model: keras.Model) -> bool:
 
     Returns:
         Whether the backend is JAX, several steps are to be executed at once,
-        compiled, on one device, and either it is an accelerator or no weight
-        has more than two axes, as those of convolutions have.
+        compiled, on one device, Keras doesn't do it itself, and either the
+        device is an accelerator or no weight has more than two axes, as those
+        of convolutions have.
     """
-    if keras.backend.backend() != "jax":
+    if keras.backend.backend() != "jax" or keras_scans():
         return False
     import jax
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from keras_rlkit.callbacks.collector import Collector, check_reward_range
 from keras_rlkit.environments import Step
+from keras_rlkit.policies.forward import forward
 from keras_rlkit.replay import EpisodeBuffer
 
 
@@ -141,7 +142,7 @@ def _evaluate_with(model: keras.Model) -> Callable | None:
         return None
 
     def evaluate(observations, actions):
-        value = model.predict_on_batch(observations)["value"]
+        value = forward(model, observations)["value"]
         return np.reshape(value, [len(observations)]), None
 
     return evaluate

@@ -18,6 +18,7 @@ from keras_rlkit.ops import (
     score_function_loss,
     value_loss,
 )
+from keras_rlkit.policies.forward import forward
 from keras_rlkit.replay.rollout import padded_size
 from keras_rlkit.utils import (
     check_choice,
@@ -303,7 +304,7 @@ class ActorCritic(keras.Model):
             rows = np.arange(start, min(start + _CHUNK, len(action)))
             # One of few sizes: each is compiled once.
             filled = np.resize(rows, padded_size(len(rows)))
-            output = self.predict_on_batch(observation[filled])
+            output = forward(self, observation[filled])
             values.append(np.asarray(output["value"])[: len(rows)])
             if self.clip is not None:
                 log_probability = keras.ops.convert_to_numpy(

@@ -42,7 +42,6 @@ def _compiled(model: Any, observations: Any) -> Any:
         isinstance(model, keras.Model)
         and type(model).predict_on_batch is keras.Model.predict_on_batch
         and model.built
-        and not model.run_eagerly
         and leaf.can_compile(model, observations)
     ):
         return None

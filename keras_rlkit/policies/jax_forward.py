@@ -1,4 +1,4 @@
-"""A model's forward pass on JAX, compiled."""
+"""A model's forward pass on JAX, compiled where the model is."""
 
 import weakref
 from typing import Any
@@ -8,13 +8,15 @@ import keras
 
 def can_compile(model: keras.Model, observations: Any) -> bool:
     """Say whether `Forward` does what Keras' own function would."""
-    return model.jit_compile and keras.distribution.distribution() is None
+    return keras.distribution.distribution() is None
 
 
 class Forward:
-    """One compiled function, and the variables that it takes.
+    """One function, and the variables that it takes.
 
-    Keras' own function collects all variables and puts them back at each call.
+    Keras' own function collects all variables and puts them back at each call,
+    and takes rows for steps where a development version of Keras 3.16 executes
+    several.
 
     Args:
         model: The model. It isn't kept alive.
@@ -28,7 +30,6 @@ class Forward:
         self._others = model.non_trainable_variables
         self._changed: list[int] = []
 
-        @jax.jit
         def step(trainable: list, others: list, observations: Any) -> tuple:
             output, new = reference().predict_step(
                 (trainable, others), (observations,)
@@ -41,7 +42,8 @@ class Forward:
             ]
             return output, [new[index] for index in self._changed]
 
-        self._step = step
+        compiled = model.jit_compile and not model.run_eagerly
+        self._step = jax.jit(step) if compiled else step
 
     def __call__(self, model: keras.Model, observations: Any) -> Any:
         """Return the model's output."""

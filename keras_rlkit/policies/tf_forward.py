@@ -12,7 +12,8 @@ def can_compile(model: keras.Model, observations: Any) -> bool:
     import tensorflow as tf
 
     return (
-        isinstance(observations, np.ndarray)
+        not model.run_eagerly
+        and isinstance(observations, np.ndarray)
         and not tf.distribute.has_strategy()
         and model.distribute_strategy is tf.distribute.get_strategy()
     )

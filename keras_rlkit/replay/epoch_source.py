@@ -45,7 +45,7 @@ class EpochSource:
         """Return one minibatch.
 
         Args:
-            index: Number of the minibatch within the epoch.
+            index: Number of the minibatch within the epoch, in any order.
 
         Returns:
             A batch as `EpisodeBuffer.samples` gives, with the rows of one
@@ -73,8 +73,11 @@ class EpochSource:
                 f"for minibatch {index}. Give `fit` a callback that collects, "
                 "`CollectEpisodes` or `CollectRollout`, or more `passes`."
             )
+        # In the order of the passes, whichever Keras asks for: it shuffles
+        # the numbers of minibatches, so that passes would mix, and from
+        # version 3.16 on by epochs counted since `fit` began.
+        rows = self._parts[self._taken % self.num_batches]
         self._taken += 1
-        rows = self._parts[index]
         size = padded_size(len(rows)) if self._pad else len(rows)
         batch = buffer.gather(rows, size)
         if self._taken >= self.num_batches:

@@ -212,6 +212,16 @@ def test_minibatches_hold_every_sample_once_per_pass():
     assert orders[0] != orders[1]
 
 
+def test_passes_follow_each_other_whatever_order_keras_asks_for():
+    buffer = new_buffer(seed=0)
+    for number in range(4):
+        add(buffer, number, 1.0, terminated=number == 3)
+    batches = buffer.batches(minibatches=2, passes=2, pad=False)
+    seen = [batches[index][0][:, 0].tolist() for index in (3, 0, 2, 1)]
+    assert sorted(seen[0] + seen[1]) == [0, 1, 2, 3]
+    assert sorted(seen[2] + seen[3]) == [0, 1, 2, 3]
+
+
 def test_padding_keeps_every_mean():
     buffer = new_buffer()
     for step in range(5):

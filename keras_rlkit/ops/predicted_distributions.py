@@ -7,7 +7,11 @@ from typing import Any
 
 from keras import ops
 
-from keras_rlkit.ops import scoring_rules
+from keras_rlkit.ops import (
+    predicted_marginals,
+    predicted_scores,
+    scoring_rules,
+)
 
 # What targets may be, by the name of the distribution's class. All others
 # take any finite number.
@@ -204,7 +208,7 @@ def probability_integral_transform(
 ) -> tuple[Any, Any]:
     """Return P(Y < target) and P(Y <= target) under the prediction.
 
-    Of a multivariate normal, each output's own distribution is taken.
+    Of a joint distribution, each output's own distribution is taken.
 
     Args:
         targets: Tensor of the distribution's shape.
@@ -214,23 +218,10 @@ def probability_integral_transform(
         Two float tensors like `targets`, equal for continuous distributions.
 
     Raises:
-        ValueError: If the distribution has no distribution function.
+        ValueError: If the distribution has no distribution function, or that
+            of its single outputs isn't known.
     """
-    base = _base(distribution)
-    targets = ops.cast(targets, base.dtype)
-    if _is_multivariate_normal(base):
-        z = (targets - base.mean()) / base.stddev()
-        up_to = scoring_rules.normal_cdf(z)
-        return up_to, up_to
-    try:
-        up_to = base.cdf(targets)
-        below = base.cdf(targets - 1) if _is_discrete(base) else up_to
-    except (AttributeError, NotImplementedError) as error:
-        raise ValueError(
-            "Coverage and calibration need a distribution with a `cdf`. "
-            f"Received: a {distribution_name(base)} distribution."
-        ) from error
-    return below, up_to
+    return predicted_marginals.distribution_function(targets, distribution)
 
 
 def continuous_ranked_probability_score(
@@ -238,8 +229,8 @@ def continuous_ranked_probability_score(
 ) -> Any:
     """Return the continuous ranked probability score of each target.
 
-    Exact for a normal, a mixture of normals and, output by output, a
-    multivariate normal; otherwise estimated from samples.
+    Each output of a joint distribution is scored by itself. Exact where there
+    is a formula, otherwise estimated from samples.
 
     Args:
         targets: Tensor of the distribution's shape.
@@ -250,25 +241,13 @@ def continuous_ranked_probability_score(
     Returns:
         Float tensor like `targets`, in their units.
     """
-    base = _base(distribution)
-    if _is_multivariate_normal(base):
-        return scoring_rules.normal_crps(
-            ops.cast(targets, base.dtype), base.mean(), base.stddev()
-        )
-    if distribution_name(base) == "Normal":
-        return scoring_rules.normal_crps(
-            ops.cast(targets, base.dtype), base.loc, base.scale
-        )
-    parts = getattr(base, "components_distribution", None)
-    if parts is not None and distribution_name(parts) == "Normal":
-        return scoring_rules.normal_mixture_crps(
-            ops.cast(targets, base.dtype),
-            base.mixture_distribution.probs_parameter(),
-            parts.loc,
-            parts.scale,
-        )
-    samples = ops.cast(base.sample(num_samples, seed=seed), "float32")
-    return scoring_rules.sample_crps(ops.cast(targets, "float32"), samples)
+    score = predicted_scores.exact_crps(targets, distribution)
+    if score is not None:
+        return score
+    samples = predicted_scores.draw(targets, distribution, num_samples, seed)
+    return scoring_rules.sample_crps(
+        ops.cast(targets, "float32"), ops.cast(samples, "float32")
+    )
 
 
 def _support(distribution):
@@ -279,15 +258,6 @@ def _base(distribution):
     """The distribution of single outputs inside a wrapper."""
     base = getattr(distribution, "tensor_distribution", distribution)
     return base.distribution if type(base).__name__ == "Independent" else base
-
-
-def _is_multivariate_normal(base):
-    return type(base).__name__.startswith("MultivariateNormal")
-
-
-def _is_discrete(base):
-    names = (ancestor.__name__ for ancestor in type(base).__mro__)
-    return "DiscreteDistributionMixin" in names
 
 
 def _num_classes(distribution):

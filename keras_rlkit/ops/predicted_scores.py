@@ -1,0 +1,196 @@
+"""Continuous ranked probability scores of predicted distributions.
+
+Each output of a joint distribution is scored by itself.
+"""
+
+from typing import Any
+
+from keras import ops
+
+from keras_rlkit.ops import count_scoring_rules, scoring_rules
+from keras_rlkit.ops import predicted_marginals as marginals
+
+
+def exact_crps(targets: Any, distribution: Any) -> Any:
+    """Return the continuous ranked probability score, each output by itself.
+
+    Args:
+        targets: Tensor of the distribution's shape.
+        distribution: The predicted distribution.
+
+    Returns:
+        Float tensor like `targets`, or None where there is no formula.
+    """
+    base = marginals.inner_distribution(distribution)
+    if marginals.mixture_components(base):
+        parameters = _normal_mixture_parameters(targets, base)
+        if parameters is None:
+            return None
+        targets = ops.cast(targets, base.dtype)
+        return scoring_rules.normal_mixture_crps(targets, *parameters)
+    parameters = marginals.normal_parameters(base)
+    if parameters is not None:
+        targets = ops.cast(targets, base.dtype)
+        return scoring_rules.normal_crps(targets, *parameters)
+    if marginals.kind(base) not in _EXACT:
+        return None
+    score = _EXACT[marginals.kind(base)](ops.cast(targets, "float64"), base)
+    return ops.cast(score, marginals.float_type(base))
+
+
+def draw(
+    targets: Any, distribution: Any, num_samples: int, seed: Any = None
+) -> Any:
+    """Return samples of each output, under XLA too.
+
+    XLA has no kernel for what TFP draws negative binomials with, alone or as
+    parts of mixtures. In their place outputs are drawn independently.
+
+    Args:
+        targets: Tensor of the distribution's shape.
+        distribution: A distribution.
+        num_samples: Positive integer.
+        seed: Two integers, or None.
+
+    Returns:
+        Float or integer tensor `(num_samples, ...)`, like the targets or
+        broadcast to them.
+    """
+    base = marginals.inner_distribution(distribution)
+    if not _has_negative_binomial(base):
+        samples = distribution.sample(num_samples, seed=seed)
+        while len(samples.shape) < len(targets.shape) + 1:
+            samples = ops.expand_dims(samples, axis=1)
+        return samples
+    if not marginals.mixture_components(base):
+        return _draw_negative_binomial(targets, base, num_samples, seed)
+    seeds = _seeds(seed)
+    (samples,) = marginals.by_component(
+        base,
+        lambda targets, part: (draw(targets, part, num_samples, next(seeds)),),
+        targets,
+    )
+    return _draw_component(base, samples, next(seeds))
+
+
+def _normal_mixture_parameters(targets, mixture):
+    """Weights, means and scales, `(..., K)`, or None if others take part."""
+    parts = marginals.mixture_components(mixture)
+    if any(marginals.normal_parameters(part) is None for part in parts):
+        return None
+
+    def parameters(targets, part):
+        mean, scale = marginals.normal_parameters(part)
+        zeros = ops.zeros_like(ops.cast(targets, mean.dtype))
+        return mean + zeros, scale + zeros
+
+    means, scales = marginals.by_component(mixture, parameters, targets)
+    axis = marginals.component_axis(mixture)
+    weights = ops.cast(marginals.component_weights(mixture), means.dtype)
+    # Any of them may be one number for all components or targets.
+    zeros = sum(map(ops.zeros_like, (means, scales, weights)))
+    return [
+        ops.moveaxis(values + zeros, axis, -1)
+        for values in (weights, means, scales)
+    ]
+
+
+def _has_negative_binomial(base):
+    parts = marginals.mixture_components(base)
+    if parts:
+        return any(map(_has_negative_binomial, parts))
+    return marginals.kind(base) == "NegativeBinomial"
+
+
+def _seeds(seed):
+    """Yield seeds that differ from each other and from other mixtures'."""
+    number = 1
+    while True:
+        if seed is None:
+            yield None
+        else:
+            yield ops.cast(ops.convert_to_tensor(seed), "int32") * 31 + number
+        number += 1
+
+
+def _draw_negative_binomial(targets, base, num_samples, seed):
+    import tensorflow_probability as tfp
+
+    seeds = _seeds(seed)
+    zeros = ops.zeros_like(ops.cast(targets, base.dtype))
+    rate = tfp.distributions.Gamma(
+        base.total_count + zeros, log_rate=-base.logits_parameter()
+    ).sample(num_samples, seed=next(seeds))
+    return tfp.distributions.Poisson(rate).sample(seed=next(seeds))
+
+
+def _draw_component(mixture, samples, seed):
+    """Choose among samples of the components."""
+    import tensorflow_probability as tfp
+
+    axis = marginals.component_axis(mixture)
+    samples = ops.moveaxis(samples, axis, -1)
+    weights = ops.moveaxis(marginals.component_weights(mixture), axis, -1)
+    weights += ops.zeros_like(samples)
+    choice = tfp.distributions.Categorical(probs=weights).sample(seed=seed)
+    chosen = ops.one_hot(choice, weights.shape[-1], dtype="bool")
+    return ops.sum(ops.where(chosen, samples, 0.0), axis=-1)
+
+
+def _log_normal_crps(targets, base):
+    location, scale = (
+        ops.cast(value, "float64") for value in (base.loc, base.scale)
+    )
+    return scoring_rules.log_normal_crps(targets, location, scale)
+
+
+def _student_t_crps(targets, base):
+    base = marginals.in_float64(base)
+    return scoring_rules.student_t_crps(
+        targets, base.df, base.loc, base.scale, base.cdf(targets)
+    )
+
+
+def _poisson_crps(targets, base):
+    base = marginals.in_float64(base)
+    return count_scoring_rules.poisson_crps(
+        targets,
+        base.rate_parameter(),
+        base.prob(targets),
+        marginals.up_to_target(targets, base),
+    )
+
+
+def _negative_binomial_crps(targets, base):
+    base = marginals.in_float64(base)
+    return count_scoring_rules.negative_binomial_crps(
+        targets,
+        base.mean(),
+        base.total_count,
+        base.prob(targets),
+        base.cdf(targets),
+    )
+
+
+def _bernoulli_crps(targets, base):
+    probability = ops.cast(base.probs_parameter(), "float64")
+    return count_scoring_rules.categorical_crps(
+        targets, ops.stack([1 - probability, probability], axis=-1)
+    )
+
+
+def _categorical_crps(targets, base):
+    return count_scoring_rules.categorical_crps(
+        targets, ops.cast(base.probs_parameter(), "float64")
+    )
+
+
+# Functions of targets and distribution, in float64.
+_EXACT = {
+    "Bernoulli": _bernoulli_crps,
+    "Categorical": _categorical_crps,
+    "LogNormal": _log_normal_crps,
+    "NegativeBinomial": _negative_binomial_crps,
+    "Poisson": _poisson_crps,
+    "StudentT": _student_t_crps,
+}

@@ -18,8 +18,8 @@ class DistributionLambda(DistributionLayer):
 
     A model with this layer saves where `make_distribution` is a function
     registered with `keras.saving.register_keras_serializable`. One with a
-    Python lambda saves too, but loads with `safe_mode=False` only, since
-    loading it runs code from the file.
+    Python lambda saves too, if its source is in a file, but loads with
+    `safe_mode=False` only, since loading it runs code from the file.
 
     Args:
         make_distribution: Function of the layer's input that returns a
@@ -94,15 +94,6 @@ class DistributionLambda(DistributionLayer):
         """Return the input's specification."""
         return inputs
 
-    def get_config(self) -> dict:
-        """Return the arguments, for saving."""
-        return {
-            **super().get_config(),
-            "make_distribution": keras.saving.serialize_keras_object(
-                self.make_distribution
-            ),
-        }
-
     @classmethod
     def from_config(cls, config: dict) -> "DistributionLambda":
         """Return the layer that `get_config` described.
@@ -127,3 +118,11 @@ class DistributionLambda(DistributionLayer):
                 "if you trust the file, load it with `safe_mode=False`."
             ) from error
         return super().from_config(config)
+
+    def _config(self):
+        return {
+            **super()._config(),
+            "make_distribution": keras.saving.serialize_keras_object(
+                self.make_distribution
+            ),
+        }

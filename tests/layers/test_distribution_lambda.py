@@ -170,6 +170,30 @@ def test_a_lambda_is_refused_in_safe_mode(tmp_path):
     np.testing.assert_array_equal(loaded(X).mean(), model(X).mean())
 
 
+@pytest.mark.filterwarnings("ignore:The object being serialized")
+def test_a_lambda_without_source_says_how_to_save_it(tmp_path):
+    # As one that was typed at a prompt.
+    typed = eval("lambda t: t")
+    for arguments in (
+        {"make_distribution": typed},
+        {"make_distribution": laplace, "convert_to_tensor": typed},
+        {"make_distribution": laplace, "activity_regularizer": typed},
+    ):
+        layer = rlk.layers.DistributionLambda(**arguments)
+        with pytest.raises(ValueError, match="register_keras_serializable"):
+            layer.get_config()
+
+
+def test_output_shape():
+    layer = rlk.layers.DistributionLambda(laplace)
+    assert layer.compute_output_shape((None, 5, 2)) == (None, 5, 1)
+    of_two = rlk.layers.DistributionLambda(
+        lambda t: tfd().Normal(t["mean"], keras.ops.exp(t["log"]))
+    )
+    shapes = {"mean": (None, 2), "log": (None, 2)}
+    assert of_two.compute_output_shape(shapes) == (None, 2)
+
+
 def test_a_distribution_without_a_mode_says_so():
     mixture = tfd().MixtureSameFamily(
         tfd().Categorical(logits=[0.0, 0.0]), tfd().Normal([0.0, 1.0], 1.0)

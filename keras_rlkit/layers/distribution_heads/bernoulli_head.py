@@ -25,9 +25,9 @@ class BernoulliHead(DistributionHead):
         Features, float, `(..., num_features)`.
 
     Output shape:
-        `tfp.distributions.Bernoulli` of batch shape `(..., units)`, int32;
-        its tensor value is the probability of 1, float32. Targets have the
-        batch shape and are 0 or 1.
+        `tfp.distributions.Bernoulli` of batch shape `(..., units)`. Its
+        samples are int32; its tensor value, the probability of 1, and so its
+        `dtype`, are float32. Targets have the batch shape and are 0 or 1.
 
     Raises:
         RuntimeError: If Keras' backend isn't TensorFlow.

@@ -29,9 +29,10 @@ class CategoricalHead(DistributionHead):
         Features, float, `(..., num_features)`.
 
     Output shape:
-        `tfp.distributions.Categorical` of batch shape `(...)`, int32; its
-        tensor value is `(..., num_classes)`, float32. Targets have the batch
-        shape and are class numbers from 0 to `num_classes - 1`.
+        `tfp.distributions.Categorical` of batch shape `(...)`. Its samples
+        are int32; its tensor value `(..., num_classes)`, and so its `dtype`,
+        are float32. Targets have the batch shape and are class numbers from 0
+        to `num_classes - 1`.
 
     Raises:
         RuntimeError: If Keras' backend isn't TensorFlow.

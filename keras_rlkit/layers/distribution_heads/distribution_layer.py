@@ -80,14 +80,31 @@ class DistributionLayer(keras.layers.Layer):
         (value,) = traced.outputs
         return keras.KerasTensor(tuple(value.shape), dtype=value.dtype.name)
 
+    def compute_output_shape(self, input_shape: Any) -> tuple:
+        """Return the shape of the output's tensor value."""
+        inputs = keras.tree.map_shape_structure(
+            lambda shape: keras.KerasTensor(shape, dtype=self.compute_dtype),
+            input_shape,
+        )
+        return self.compute_output_spec(inputs).shape
+
     def get_config(self) -> dict:
-        """Return the arguments, for saving."""
-        return {
-            **super().get_config(),
-            "convert_to_tensor": keras.saving.serialize_keras_object(
-                self.convert_to_tensor
-            ),
-        }
+        """Return the arguments, for saving.
+
+        Raises:
+            ValueError: If one of them is a Python lambda that Keras can't
+                save, since its source isn't in a file.
+        """
+        try:
+            return self._config()
+        except OSError as error:
+            raise ValueError(
+                f"`{type(self).__name__}` can't be saved: a function it was "
+                "given is a Python lambda whose source isn't in a file. Make "
+                "it a named function decorated with "
+                "`keras.saving.register_keras_serializable`. Received: "
+                f"{error}."
+            ) from error
 
     @classmethod
     def from_config(cls, config: dict) -> "DistributionLayer":
@@ -96,6 +113,14 @@ class DistributionLayer(keras.layers.Layer):
             config["convert_to_tensor"]
         )
         return super().from_config(config)
+
+    def _config(self):
+        return {
+            **super().get_config(),
+            "convert_to_tensor": keras.saving.serialize_keras_object(
+                self.convert_to_tensor
+            ),
+        }
 
     def _output(self, parameters):
         distribution = self.make_distribution(parameters)

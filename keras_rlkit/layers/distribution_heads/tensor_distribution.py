@@ -48,7 +48,7 @@ def as_tensor_distribution(
 
     Returns:
         The distribution with a tensor value. `tensor_distribution` is the
-        distribution that was given, `shape` the static shape of the value.
+        distribution that was given, `shape` and `dtype` those of the value.
 
     Raises:
         ValueError: If the distribution doesn't have what `convert_to_tensor`
@@ -94,9 +94,12 @@ def _tensor_distribution_class():
     import tensorflow as tf
 
     tfd = distributions()
-    own = {"numpy", "shape", "tensor_distribution"}
+    own = {"dtype", "numpy", "shape", "tensor_distribution"}
 
     class TensorDistribution(tfd.Distribution):
+        # As a tensor has: NumPy on the left of an operator steps back.
+        __array_priority__ = 100
+
         def __getattribute__(self, name):
             state = object.__getattribute__(self, "__dict__")
             if name in state:
@@ -111,13 +114,21 @@ def _tensor_distribution_class():
         def shape(self):
             return self._value.shape
 
+        @property
+        def dtype(self):
+            return self._value.dtype
+
         def numpy(self):
             return self._value.numpy()
 
         def __array__(self, dtype=None, copy=None):
             # Keras also takes its presence as a sign that a layer's input
-            # can be converted to a tensor.
-            return np.array(self.numpy(), dtype=dtype)
+            # can be converted to a tensor. While tracing, the tensor raises
+            # what TensorFlow expects of an object that isn't a constant.
+            return np.array(self._value, dtype=dtype)
+
+        def __bool__(self):
+            return bool(self._value)
 
         def __getitem__(self, slices):
             part = self.tensor_distribution[slices]

@@ -46,6 +46,9 @@ def test_tensor_value_as_keras_sees_it(case):
         output = head(keras.Input(batch_shape[1:] + (4,), batch_shape[0]))
         assert output.shape == (*batch_shape, *value_shape)
         assert output.dtype == "float32"
+        input_shape = (*batch_shape, 4)
+        assert case.make().compute_output_shape(input_shape) == output.shape
+    assert head(np.ones((2, 4))).dtype == "float32"
 
 
 def test_log_likelihood_is_scipys(case, rng):

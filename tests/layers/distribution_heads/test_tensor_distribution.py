@@ -1,3 +1,5 @@
+import operator
+
 import numpy as np
 import pytest
 
@@ -63,6 +65,89 @@ def test_arithmetic_uses_the_tensor_value():
     np.testing.assert_array_equal(2 * distribution / 4, LOC / 2)
     np.testing.assert_array_equal(-distribution, -LOC)
     np.testing.assert_array_equal(distribution > 1.5, LOC > 1.5)
+
+
+@pytest.mark.parametrize(
+    "left", [np.float32(2), np.sqrt(2.0), np.array([[1.0], [3.0], [5.0]])]
+)
+@pytest.mark.parametrize(
+    "name, slope",
+    [
+        ("add", lambda a, m: np.ones_like(m)),
+        ("sub", lambda a, m: -np.ones_like(m)),
+        ("mul", lambda a, m: a * np.ones_like(m)),
+        ("truediv", lambda a, m: -a / m**2),
+        ("pow", lambda a, m: a**m * np.log(a)),
+    ],
+)
+def test_numpy_on_the_left_keeps_the_gradient(left, name, slope):
+    import tensorflow as tf
+
+    loc = tf.Variable(LOC)
+    with tf.GradientTape() as tape:
+        distribution = tensor_distribution.as_tensor_distribution(
+            tfd().Normal(loc, 2.0)
+        )
+        value = getattr(operator, name)(left, distribution)
+    assert tf.is_tensor(value)
+    np.testing.assert_allclose(
+        value, getattr(operator, name)(left, LOC), rtol=1e-6
+    )
+    gradient = tape.gradient(value, loc)
+    np.testing.assert_allclose(gradient, slope(left, LOC), rtol=1e-5)
+
+
+def test_numpy_on_the_left_in_products_comparisons_and_traces():
+    import tensorflow as tf
+
+    left = np.ones((2, 3), "float32")
+    np.testing.assert_array_equal(left @ wrapped(), left @ LOC)
+    compared = np.full((3, 1), 1.5, "float32") < wrapped()
+    assert tf.is_tensor(compared)
+    np.testing.assert_array_equal(compared, LOC > 1.5)
+    traced = tf.function(lambda: np.sqrt(2.0) * wrapped())
+    np.testing.assert_allclose(traced(), np.sqrt(2) * LOC, rtol=1e-6)
+
+
+def test_a_list_of_distributions_becomes_a_tensor_with_gradient():
+    import tensorflow as tf
+
+    def stacked(loc):
+        with tf.GradientTape() as tape:
+            tape.watch(loc)
+            parts = [
+                tensor_distribution.as_tensor_distribution(
+                    tfd().Normal(loc * factor, 2.0)
+                )
+                for factor in (1.0, 3.0)
+            ]
+            value = tf.stack(parts)
+        return value, tape.gradient(value, loc)
+
+    for function in (stacked, tf.function(stacked)):
+        value, gradient = function(tf.constant(LOC))
+        np.testing.assert_array_equal(value, np.stack([LOC, 3 * LOC]))
+        np.testing.assert_array_equal(gradient, np.full_like(LOC, 4.0))
+
+
+def test_the_truth_of_several_numbers_is_refused_as_of_a_tensor():
+    import tensorflow as tf
+
+    with pytest.raises(ValueError, match="ambiguous"):
+        bool(wrapped())
+    assert wrapped()[:1]
+    with pytest.raises(TypeError, match="bool"):
+        tf.function(lambda: bool(wrapped()), autograph=False)()
+
+
+def test_dtype_is_that_of_the_tensor_value():
+    bernoulli = tfd().Bernoulli(logits=LOC)
+    value = tensor_distribution.as_tensor_distribution(bernoulli)
+    assert value.dtype == "float32"
+    assert value.sample().dtype == "int32"
+    mode = tensor_distribution.as_tensor_distribution(bernoulli, "mode")
+    assert mode.dtype == "int32"
+    np.testing.assert_allclose(value.log_prob(1), bernoulli.log_prob(1))
 
 
 def test_divergence_in_both_directions():

@@ -175,6 +175,56 @@ def test_layers_may_follow_and_get_the_tensor_value():
     np.testing.assert_allclose(shifted, 2 * head.mean() + 1, rtol=1e-6)
 
 
+@pytest.mark.parametrize("run_eagerly", [False, True])
+@pytest.mark.parametrize("time_steps", [5, None])
+def test_time_distributed_gets_the_tensor_value(run_eagerly, time_steps):
+    head = rlk.layers.NormalHead(2)
+    inputs = keras.Input((time_steps, 3))
+    outputs = keras.layers.TimeDistributed(head)(inputs)
+    assert outputs.shape == (None, time_steps, 2)
+    model = keras.Model(inputs, outputs)
+    model.compile(keras.optimizers.SGD(0.1), "mse", run_eagerly=run_eagerly)
+    x = X[:60].reshape(12, 5, 3)
+    np.testing.assert_allclose(
+        model.predict(x, verbose=0), head(x).mean(), rtol=1e-4, atol=1e-6
+    )
+    before = head.projection.kernel.numpy()
+    model.fit(x, np.ones((12, 5, 2)), verbose=0)
+    moved = head.projection.kernel.numpy() - before
+    # The scale has no part in the value.
+    assert (moved[:, :2] != 0).all() and (moved[:, 2:] == 0).all()
+
+
+class CallableOnInputs(Subclassed):
+    """As the page on heads says."""
+
+    def compute_output_spec(self, x):
+        return self.call(x)
+
+
+def test_subclassed_model_in_a_functional_one():
+    inner = CallableOnInputs()
+    inputs = keras.Input((3,))
+    model = keras.Model(inputs, inner(inputs))
+    assert model.output_shape == (None, 1)
+    model.compile("adam", loss=rlk.losses.NegativeLogLikelihood())
+    model.fit(X, Y, verbose=0)
+    np.testing.assert_allclose(model(X).stddev(), inner(X).stddev())
+
+
+def test_metrics_that_cast_targets_to_the_predictions_dtype():
+    def half_brier(y_true, y_pred):
+        return (0.5 * keras.ops.cast(y_true, y_pred.dtype) - 0.5 * y_pred) ** 2
+
+    model = keras.Sequential([keras.Input((3,)), rlk.layers.BernoulliHead(2)])
+    likelihood = rlk.losses.NegativeLogLikelihood()
+    model.compile("adam", likelihood, metrics=[half_brier])
+    y = np.ones((96, 2))
+    found = model.evaluate(X, y, verbose=0, return_dict=True)["half_brier"]
+    expected = np.mean((0.5 - 0.5 * model.predict(X, verbose=0)) ** 2)
+    np.testing.assert_allclose(found, expected, rtol=1e-4)
+
+
 def test_mask_and_time_steps():
     """Padded steps don't count, even with NaN as their targets."""
     keras.utils.set_random_seed(0)

@@ -95,7 +95,7 @@ class EpsilonGreedy:
         epsilon = self._epsilon_at(step)
         explore = self._generator.random(len(observations)) < epsilon
         scores = action_scores(self, model, observations)
-        # Drawn for every row, so that the stream doesn't depend on who explores.
+        # For every row, so that the stream doesn't depend on who explores.
         drawn = random_actions(self._generator, scores == -np.inf)
         return np.where(explore, drawn, np.argmax(scores, axis=1))
 

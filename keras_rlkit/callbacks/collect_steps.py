@@ -19,7 +19,8 @@ class CollectSteps(Collector):
 
     Give it to `fit` together with `buffer.dataset(batch_size)`. Before the
     first gradient step it fills the buffer with `warmup_steps` steps of random
-    actions, or more if a batch needs more. From then on it plays
+    actions, or more if a batch needs more; those that the model forbids by
+    -inf aren't played. From then on it plays
     `steps_per_update` environment steps for every gradient step that was
     taken, whatever `steps_per_execution` is and however many environments
     step together: what doesn't divide evenly is carried over.

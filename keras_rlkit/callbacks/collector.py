@@ -14,6 +14,10 @@ from keras_rlkit.callbacks.players import (
     set_policy_state,
 )
 from keras_rlkit.environments import Step, as_vector
+from keras_rlkit.policies.random_actions import (
+    forbidden_actions,
+    random_actions,
+)
 from keras_rlkit.utils import make_generator
 
 
@@ -147,7 +151,7 @@ class Collector(keras.callbacks.Callback):
         """
         observation = self._observation
         step = self.environment.step(action)
-        self._observation = step.observation
+        self._observation = step.to_act_on(observation)
         self._statistics.update(
             step.reward, step.terminated | step.truncated, step.valid & scored
         )
@@ -155,9 +159,10 @@ class Collector(keras.callbacks.Callback):
         return observation, step
 
     def _random_action(self) -> np.ndarray:
-        return self._random.integers(
-            self.environment.num_actions, size=self.environment.num_envs
+        forbidden = forbidden_actions(
+            self.model, self._observation, self.environment.num_actions
         )
+        return random_actions(self._random, forbidden)
 
     def _take_scores(self) -> None:
         returns, lengths = self._statistics.take()

@@ -150,7 +150,7 @@ class EvaluatePolicy(keras.callbacks.Callback):
         while len(returns) < self.episodes:
             step = environment.step(self.policy(model, observation, steps))
             steps += count
-            observation = step.observation
+            observation = step.to_act_on(observation)
             score += np.where(step.valid, step.reward, 0.0)
             ended = step.valid & (step.terminated | step.truncated)
             returns += score[ended & (played < share)].tolist()

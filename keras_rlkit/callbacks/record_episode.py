@@ -108,7 +108,7 @@ class RecordEpisode(keras.callbacks.Callback):
             if step.terminated[0] or step.truncated[0]:
                 break
             frames.append(environment.render())
-            observation = step.observation
+            observation = step.to_act_on(observation)
         _write(path, frames, _frames_per_second(environment))
         return score
 

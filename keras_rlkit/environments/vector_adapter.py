@@ -43,6 +43,23 @@ class Step(NamedTuple):
     observation: np.ndarray
     lives: np.ndarray | None
 
+    def to_act_on(self, before: np.ndarray) -> np.ndarray:
+        """Return the observations that a policy is asked about.
+
+        `observation`, but not the final one that an environment shows until
+        its next episode: what is done there is ignored, and it may be NaN or
+        allow no action. The observation acted on before stands in for it.
+
+        Args:
+            before: [num_envs, ...], what this step has acted on.
+        """
+        ended = self.terminated | self.truncated
+        if self.observation is not self.next_observation or not ended.any():
+            return self.observation
+        shown = self.observation.copy(order="K")
+        shown[ended] = before[ended]
+        return shown
+
 
 class VectorAdapter:
     """`num_envs` environments behind one interface; `as_vector` makes it.

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 from keras_rlkit.models.actor_critic_networks import check_networks
+from keras_rlkit.models.agent import Agent
 from keras_rlkit.models.kl_stop import LargestKL, keep_old_where_stopped
 from keras_rlkit.ops import (
     categorical_log_probability,
@@ -33,7 +34,7 @@ _CHUNK = 4096
 
 
 @register
-class ActorCritic(keras.Model):
+class ActorCritic(Agent):
     """Trains a policy and a value with policy gradients: A2C or PPO.
 
     Give it two Keras models, or one with two outputs, then `compile` with an
@@ -179,6 +180,10 @@ class ActorCritic(keras.Model):
         if target_kl is not None:
             self._largest_kl = LargestKL(name="largest_kl")
         self.built = True
+
+    @property
+    def _acting_network(self) -> keras.Model:
+        return self.policy_network
 
     @property
     def input_shape(self) -> tuple:

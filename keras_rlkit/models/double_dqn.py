@@ -5,6 +5,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_rlkit.models.agent import Agent
 from keras_rlkit.models.fused_update import can_fuse, fused_train_step
 from keras_rlkit.models.jax_execution import can_scan, make_scan
 from keras_rlkit.models.target_network import copy_network
@@ -26,7 +27,7 @@ BATCH_KEYS = ("action", "reward", "discount", "next_observation")
 
 
 @register
-class DoubleDQN(keras.Model):
+class DoubleDQN(Agent):
     """Trains a Q network with double Q-learning and a target network.
 
     Wrap any Keras model that maps observations to one value per action, then
@@ -150,6 +151,10 @@ class DoubleDQN(keras.Model):
         keras.Model.trainable.fset(self, value)
         if hasattr(self, "target_network"):
             self.target_network.trainable = False
+
+    @property
+    def _acting_network(self) -> keras.Model:
+        return self.q_network
 
     @property
     def num_actions(self) -> int:

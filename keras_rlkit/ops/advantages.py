@@ -5,7 +5,11 @@ from typing import Any
 import keras
 
 from keras_rlkit.ops.returns import discounted_returns
-from keras_rlkit.ops.tensors import check_shapes, to_float32
+from keras_rlkit.ops.tensors import (
+    check_shapes,
+    multiply_no_nan,
+    to_float32,
+)
 from keras_rlkit.utils import check_fraction
 
 
@@ -22,10 +26,10 @@ def generalized_advantage_estimate(
     Args:
         rewards: Rewards, [B, T]. The number of steps T must be known while
             tracing.
-        discounts: Gamma, or 0 where the episode terminated, [B, T]. Steps of
-            the next episode may follow in the same row. After an episode cut
-            by a time limit they may not: the row has no room for the value of
-            the state it was cut at.
+        discounts: Gamma, or 0 where the episode terminated, [B, T]: nothing
+            behind is seen, NaN included. Steps of the next episode may follow
+            in the same row. After an episode cut by a time limit they may
+            not: the row has no room for the value of the state it was cut at.
         values: Values of the states *before* each step and, last, of the
             state after the last one, [B, T + 1].
         lambda_: Number in [0, 1].
@@ -71,7 +75,8 @@ def generalized_advantage_estimate(
             f"rewards.shape={tuple(rewards.shape)}. "
             "Append the value of the state after the last step."
         )
-    errors = rewards + discounts * values[:, 1:] - values[:, :-1]
+    errors = rewards + multiply_no_nan(discounts, values[:, 1:])
+    errors = errors - values[:, :-1]
     return discounted_returns(
         errors, lambda_ * discounts, keras.ops.zeros_like(values[:, 0])
     )

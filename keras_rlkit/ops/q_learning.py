@@ -4,7 +4,11 @@ from typing import Any
 
 import keras
 
-from keras_rlkit.ops.tensors import check_shapes, to_float32
+from keras_rlkit.ops.tensors import (
+    check_shapes,
+    multiply_no_nan,
+    to_float32,
+)
 
 
 def select_action_values(q_values: Any, action: Any) -> Any:
@@ -65,7 +69,8 @@ def q_learning_target(reward: Any, discount: Any, next_q: Any) -> Any:
     Args:
         reward: Reward of the step, [B]. For n-step transitions, the
             discounted sum of the n rewards.
-        discount: Gamma, or 0 where the episode terminated, [B]. For n-step
+        discount: Gamma, or 0 where the episode terminated, [B]: the next
+            state's values are not seen then, NaN included. For n-step
             transitions, gamma to the power of n.
         next_q: Values of the next state, [B, A], from the target network
             where there is one.
@@ -99,8 +104,8 @@ def q_learning_target(reward: Any, discount: Any, next_q: Any) -> Any:
             ("next_q", next_q, "BA"),
         ]
     )
-    target = reward + discount * keras.ops.max(next_q, axis=1)
-    return keras.ops.stop_gradient(target)
+    value = keras.ops.max(next_q, axis=1)
+    return keras.ops.stop_gradient(reward + multiply_no_nan(discount, value))
 
 
 def double_q_learning_target(
@@ -115,7 +120,8 @@ def double_q_learning_target(
     Args:
         reward: Reward of the step, [B]. For n-step transitions, the
             discounted sum of the n rewards.
-        discount: Gamma, or 0 where the episode terminated, [B]. For n-step
+        discount: Gamma, or 0 where the episode terminated, [B]: the next
+            state's values are not seen then, NaN included. For n-step
             transitions, gamma to the power of n.
         next_q_online: Values of the next state from the online network,
             [B, A]: selects the action. The first one wins a tie.
@@ -156,4 +162,7 @@ def double_q_learning_target(
     )
     action = keras.ops.argmax(next_q_online, axis=1)
     value = select_action_values(next_q_target, action)
-    return keras.ops.stop_gradient(reward + discount * value)
+    # The largest of numbers with NaN among them is any action.
+    lost = keras.ops.any(keras.ops.isnan(next_q_online), axis=1)
+    value = keras.ops.where(lost, float("nan"), value)
+    return keras.ops.stop_gradient(reward + multiply_no_nan(discount, value))

@@ -4,7 +4,11 @@ from typing import Any
 
 import keras
 
-from keras_rlkit.ops.tensors import check_shapes, to_float32
+from keras_rlkit.ops.tensors import (
+    check_shapes,
+    multiply_no_nan,
+    to_float32,
+)
 from keras_rlkit.utils import check_fraction, check_positive_integer
 
 
@@ -12,8 +16,8 @@ def discounted_returns(rewards: Any, discounts: Any, bootstrap: Any) -> Any:
     """Discounted sum of the rewards to come, from every step on.
 
     G_t = r_t + discount_t * G_{t+1}, and G_T = bootstrap. Where the discount
-    is 0 nothing from later steps is seen, so that several episodes may lie in
-    one row.
+    is 0 nothing from later steps is seen, NaN included, so that several
+    episodes may lie in one row.
 
     Args:
         rewards: Rewards, [B, T]. The number of steps T must be known while
@@ -52,12 +56,12 @@ def discounted_returns(rewards: Any, discounts: Any, bootstrap: Any) -> Any:
     )
     num_steps = _number_of_steps(rewards, discounts)
     # The state after the last step is one more step, which ends the row.
-    sums, products = _append(rewards, bootstrap), _append_zero(discounts)
+    spans = _first_spans(_append(rewards, bootstrap), _append_zero(discounts))
     span = 1
     while span <= num_steps:
-        sums, products = _double_span(sums, products, span)
+        spans = _double_span(*spans, span)
         span *= 2
-    return keras.ops.stop_gradient(sums[:, :-1])
+    return keras.ops.stop_gradient(spans[0][:, :-1])
 
 
 def n_step_returns(rewards: Any, discounts: Any, values: Any, n: int) -> Any:
@@ -105,18 +109,21 @@ def n_step_returns(rewards: Any, discounts: Any, values: Any, n: int) -> Any:
     num_steps = _number_of_steps(rewards, discounts)
     # Everything below is seen from the state after step t, like `values`.
     returns = values
-    sums = _append(rewards[:, 1:], values[:, -1])
-    products = _append_zero(discounts[:, 1:])
+    spans = _first_spans(
+        _append(rewards[:, 1:], values[:, -1]), _append_zero(discounts[:, 1:])
+    )
     remaining, span = min(n, num_steps) - 1, 1
     # n - 1 steps are put together from spans of 1, 2, 4, ...
     while remaining:
         if remaining % 2:
-            returns = sums + products * _later(returns, span)
+            returns = _join(*spans, _later(returns, span))
         remaining //= 2
         if remaining:
-            sums, products = _double_span(sums, products, span)
+            spans = _double_span(*spans, span)
             span *= 2
-    return keras.ops.stop_gradient(rewards + discounts * returns)
+    return keras.ops.stop_gradient(
+        rewards + multiply_no_nan(discounts, returns)
+    )
 
 
 def lambda_returns(
@@ -163,10 +170,9 @@ def lambda_returns(
     values = to_float32(values)
     _check_values_after(rewards, discounts, values)
     _number_of_steps(rewards, discounts)
+    one_step = multiply_no_nan((1 - lambda_) * discounts, values)
     return discounted_returns(
-        rewards + (1 - lambda_) * discounts * values,
-        lambda_ * discounts,
-        values[:, -1],
+        rewards + one_step, lambda_ * discounts, values[:, -1]
     )
 
 
@@ -192,17 +198,29 @@ def _number_of_steps(rewards, discounts):
     return num_steps
 
 
-def _double_span(sums, products, span):
+def _first_spans(sums, discounts):
+    """Return spans of one step each, as `_double_span` takes them."""
+    return sums, discounts, keras.ops.equal(discounts, 0)
+
+
+def _double_span(sums, products, ended, span):
     """Join each span of steps with the one after it.
 
     Over `span` steps the return is G_t = sums_t + products_t * G_{t+span}.
     Doubling the span takes log2(T) steps on whole arrays where following the
-    recursion takes T small ones.
+    recursion takes T small ones. `ended` tells where a span has an end in it:
+    many discounts below 1 multiply to 0 as well.
     """
     return (
-        sums + products * _later(sums, span),
-        products * _later(products, span),
+        _join(sums, products, ended, _later(sums, span)),
+        products * keras.ops.where(ended, 0.0, _later(products, span)),
+        keras.ops.logical_or(ended, _later(ended, span)),
     )
+
+
+def _join(sums, products, ended, later):
+    # What lies behind an end must not be seen: 0 * NaN is NaN.
+    return sums + products * keras.ops.where(ended, 0.0, later)
 
 
 def _later(tensor, steps):

@@ -28,18 +28,14 @@ def action_scores(policy: Any, model: Any, observations: Any) -> np.ndarray:
             finite best action in some row.
     """
     name = type(policy).__name__
-    output = forward(model, observations)
-    if isinstance(output, dict):
-        key = next((key for key in OUTPUT_KEYS if key in output), None)
-        if key is None:
-            raise ValueError(
-                f"`{name}` looks for the model's output under one of the keys "
-                f"{OUTPUT_KEYS}. Received: keys={sorted(output)}. "
-                "Rename the output that scores the actions."
-            )
-        output = output[key]
-    elif isinstance(output, (tuple, list)):
-        output = output[0]
+    outputs = forward(model, observations)
+    output = output_of_actions(outputs)
+    if output is None:
+        raise ValueError(
+            f"`{name}` looks for the model's output under one of the keys "
+            f"{OUTPUT_KEYS}. Received: keys={sorted(outputs)}. "
+            "Rename the output that scores the actions."
+        )
     scores = np.asarray(output, dtype="float64")
     if scores.ndim != 2 or len(scores) != len(observations):
         raise ValueError(
@@ -55,7 +51,24 @@ def action_scores(policy: Any, model: Any, observations: Any) -> np.ndarray:
             f"`{name}` cannot choose an action: the model's output is NaN, or "
             f"its largest entry infinite, in {bad_rows.size} of {len(scores)} "
             f"rows. Received: {scores[bad_rows[0]]} in row {bad_rows[0]}. "
-            "Training has diverged, or an observation is not finite: lower "
-            "the learning rate, clip gradients, or check the observations."
+            "Training has diverged, an observation is not finite, or every "
+            "action is forbidden: lower the learning rate, clip gradients, or "
+            "check the observations."
         )
     return scores
+
+
+def output_of_actions(outputs: Any) -> Any:
+    """Return the one of a model's outputs that scores the actions.
+
+    Args:
+        outputs: What the model gives: an array, or several.
+
+    Returns:
+        The array, the first of several, or of a dictionary the one under
+        `"policy"`, else under `"logits"`, else `None`.
+    """
+    if isinstance(outputs, dict):
+        key = next((key for key in OUTPUT_KEYS if key in outputs), None)
+        return None if key is None else outputs[key]
+    return outputs[0] if isinstance(outputs, (tuple, list)) else outputs

@@ -1,6 +1,5 @@
 """The best action mostly, a random one now and then."""
 
-import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -8,6 +7,7 @@ import keras
 import numpy as np
 
 from keras_rlkit.policies.action_scores import action_scores
+from keras_rlkit.policies.random_actions import random_actions
 from keras_rlkit.utils import check_fraction, make_generator
 
 # Schedules compute in float32, which may step over 0 or 1 by a rounding.
@@ -17,8 +17,9 @@ _ROUNDING = 1e-6
 class EpsilonGreedy:
     """Chooses a random action with probability epsilon, else the best one.
 
-    Each row decides for itself. A random action is any of the actions with
-    equal probability, the best one included.
+    Each row decides for itself. A random action is any of the actions that
+    the model doesn't forbid by -inf, with equal probability, the best one
+    included.
 
     Args:
         epsilon: Probability of a random action. A number in [0, 1], or a
@@ -58,7 +59,6 @@ class EpsilonGreedy:
         self._schedule = epsilon
         self._step = None
         self._epsilon = None
-        self._num_actions = weakref.WeakKeyDictionary()
         self._generator = make_generator(seed)
 
     @property
@@ -73,11 +73,11 @@ class EpsilonGreedy:
         """Choose an action for each observation.
 
         Args:
-            model: Keras model that gives Q values, [N, A]. Of several
-                outputs, the first one counts, or in a dictionary the one
-                under `"policy"`, else under `"logits"`. It isn't called where
-                every row takes a random action, once the number of actions is
-                known: from `model.output_shape` or from an earlier call.
+            model: Keras model that gives Q values, [N, A]; -inf forbids an
+                action. Of several outputs, the first one counts, or in a
+                dictionary the one under `"policy"`, else under `"logits"`. It
+                is called where every row takes a random action too: which
+                ones are forbidden may depend on the state.
             observations: NumPy array of observations, [N, ...], as the model
                 takes them.
             step: Environment steps taken so far, the argument of the
@@ -94,15 +94,10 @@ class EpsilonGreedy:
         """
         epsilon = self._epsilon_at(step)
         explore = self._generator.random(len(observations)) < epsilon
-        num_actions = self._number_of_actions(model)
-        best = None
-        if num_actions is None or not explore.all():
-            scores = action_scores(self, model, observations)
-            num_actions = self._num_actions[model] = scores.shape[1]
-            best = np.argmax(scores, axis=1)
-        # Drawn for every row, so that the stream doesn't depend on the model.
-        actions = self._generator.integers(num_actions, size=len(observations))
-        return actions if best is None else np.where(explore, actions, best)
+        scores = action_scores(self, model, observations)
+        # For every row, so that the stream doesn't depend on who explores.
+        drawn = random_actions(self._generator, scores == -np.inf)
+        return np.where(explore, drawn, np.argmax(scores, axis=1))
 
     def get_state(self) -> dict[str, Any]:
         """Return what `set_state` needs to continue exactly.
@@ -143,13 +138,3 @@ class EpsilonGreedy:
                 "Choose its first and last value in that range."
             )
         return min(max(value, 0.0), 1.0)
-
-    def _number_of_actions(self, model):
-        known = self._num_actions.get(model)
-        if known is not None:
-            return known
-        shape = getattr(model, "output_shape", None)
-        # A list or dictionary of shapes: several outputs.
-        if isinstance(shape, tuple) and len(shape) == 2:
-            return shape[-1] if isinstance(shape[-1], int) else None
-        return None

@@ -75,8 +75,10 @@ def make_samples(
         value = _finite("value", value)
         value, future = value[: len(action)], value[len(action) :]
         if log_probability is not None:
-            log_probability = _finite("log-probability", log_probability)
-            log_probability = log_probability[: len(action)]
+            # No action was taken in the states reached: 0 may be forbidden.
+            log_probability = _finite(
+                "log-probability", log_probability[: len(action)]
+            )
     rewards = np.where(grid.valid, grid.reward, 0.0)
     # An end that the row can see: the future is part of the last reward.
     rewards[cut] += discount * future

@@ -403,3 +403,40 @@ def test_networks_that_do_not_fit():
     )
     with pytest.raises(ValueError, match=r"output shape \(None, 6, 6, 2\)"):
         rlk.models.DoubleDQN(pixels)
+
+
+@pytest.mark.parametrize("double", [True, False])
+@pytest.mark.parametrize("hidden", [np.nan, np.inf])
+def test_observations_behind_an_end_are_not_seen(double, hidden):
+    index = np.array([3, 5], "int32")
+    results = []
+    for value in (0.0, hidden):
+        agent = linear_agent(double=double)
+        agent.keep_td_errors(2)
+        after = TRANSITION["next_observation"].copy()
+        after[1] = value
+        history = agent.fit(
+            OBSERVATION,
+            {**TRANSITION, "next_observation": after, "index": index},
+            shuffle=False,
+            verbose=0,
+        ).history
+        td_errors = agent.take_td_errors()[1]
+        results.append((agent.get_weights(), history, td_errors))
+    zeros, others = results
+    for ours, theirs in zip(others[0], zeros[0], strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    assert others[1] == zeros[1]
+    # The terminal transition's target is its reward: -1 - 3.
+    np.testing.assert_array_equal(others[2], zeros[2])
+    assert others[2][1] == -4
+
+
+def test_nan_that_is_not_behind_an_end_reaches_the_loss():
+    agent = linear_agent()
+    after = TRANSITION["next_observation"].copy()
+    after[0] = np.nan
+    history = agent.fit(
+        OBSERVATION, {**TRANSITION, "next_observation": after}, verbose=0
+    ).history
+    assert np.isnan(history["loss"][0])

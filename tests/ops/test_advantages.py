@@ -173,3 +173,18 @@ def test_wrong_shapes_raise():
 def test_wrong_lambda_raises():
     with pytest.raises(ValueError, match=r"`lambda_` must be a number in \[0"):
         rlk.ops.generalized_advantage_estimate(REWARDS, DISCOUNTS, VALUES, -1)
+
+
+@pytest.mark.parametrize("hidden", [np.nan, np.inf, -np.inf])
+def test_nothing_behind_a_termination_is_seen(hidden):
+    # Errors 1 + 0.9 * 4 - 2 = 2.6 and 1 - 4 = -3; 2.6 + 0.5 * 0.9 * -3 = 1.25.
+    advantages = estimate([[1.0, 1.0]], [[0.9, 0.0]], [[2.0, 4.0, hidden]])
+    np.testing.assert_allclose(np.array(advantages), [[1.25, -3.0]], rtol=1e-5)
+    # The next episode begins with that value, and shows it.
+    advantages = np.array(
+        estimate(
+            [[1.0, 1.0, 1.0]], [[0.9, 0.0, 0.9]], [[2.0, 4.0, hidden, 0.0]]
+        )
+    )
+    np.testing.assert_allclose(advantages[:, :2], [[1.25, -3.0]], rtol=1e-5)
+    assert not np.isfinite(advantages[0, 2])

@@ -254,3 +254,53 @@ def test_unknown_number_of_actions_raises():
         rlk.ops.select_action_values(
             keras.Input((None,)), keras.Input((), dtype="int32")
         )
+
+
+HIDDEN = {
+    "nan": [np.nan, np.nan, np.nan],
+    "one nan": [2.0, np.nan, 1.0],
+    "inf": [np.inf, 1.0, -np.inf],
+    "-inf": [-np.inf, -np.inf, -np.inf],
+}
+
+
+@pytest.mark.parametrize("hidden", HIDDEN)
+@pytest.mark.parametrize("run", [lambda f, *a: np.array(f(*a)), compiled])
+def test_values_behind_a_termination_are_not_seen(run, hidden):
+    online, target = ONLINE.copy(), TARGET.copy()
+    online[2] = target[2] = HIDDEN[hidden]
+    result = run(rlk.ops.q_learning_target, REWARD, DISCOUNT, target)
+    np.testing.assert_allclose(result, [21.0, 6.0, 3.0])
+    for chosen, valued in (
+        (online, TARGET),
+        (ONLINE, target),
+        (online, target),
+    ):
+        result = run(
+            rlk.ops.double_q_learning_target, REWARD, DISCOUNT, chosen, valued
+        )
+        np.testing.assert_allclose(result, [16.0, 5.0, 3.0])
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+@pytest.mark.parametrize("run", [lambda f, *a: np.array(f(*a)), compiled])
+def test_nan_that_is_not_behind_an_end_comes_through(run, place):
+    online, target = ONLINE.copy(), TARGET.copy()
+    online[0, place] = target[0, place] = np.nan
+    result = run(rlk.ops.q_learning_target, REWARD, DISCOUNT, target)
+    np.testing.assert_array_equal(result, [np.nan, 6.0, 3.0])
+    # The choice itself is lost where an online value is NaN.
+    result = run(
+        rlk.ops.double_q_learning_target, REWARD, DISCOUNT, online, TARGET
+    )
+    np.testing.assert_array_equal(result, [np.nan, 5.0, 3.0])
+
+
+def test_a_forbidden_action_is_no_target():
+    # Row 0: of actions 0 and 2, online prefers 2, whose value is 20.
+    online, target = ONLINE.copy(), TARGET.copy()
+    online[0, 1] = target[0, 1] = -np.inf
+    result = rlk.ops.double_q_learning_target(REWARD, DISCOUNT, online, target)
+    np.testing.assert_allclose(np.array(result), [11.0, 5.0, 3.0])
+    result = rlk.ops.q_learning_target(REWARD, DISCOUNT, target)
+    np.testing.assert_allclose(np.array(result), [21.0, 6.0, 3.0])

@@ -312,3 +312,91 @@ def test_wrong_settings_raise():
         rlk.ops.n_step_returns(rewards, rewards, rewards, 0)
     with pytest.raises(ValueError, match=r"`lambda_` must be a number in \[0"):
         rlk.ops.lambda_returns(rewards, rewards, rewards, 1.1)
+
+
+NAN, INF = float("nan"), float("inf")
+
+
+@pytest.mark.parametrize("hidden", [NAN, INF, -INF])
+@pytest.mark.parametrize("run", [lambda f, *a: np.array(f(*a)), compiled])
+def test_nothing_behind_a_termination_is_seen(run, hidden):
+    # Two steps, a termination, and whatever follows: 1.9 = 1 + 0.9 * 1.
+    rewards, discounts = [[1.0, 1.0]], [[0.9, 0.0]]
+    returns = run(rlk.ops.discounted_returns, rewards, discounts, [hidden])
+    np.testing.assert_allclose(returns, [[1.9, 1.0]])
+    for n, expected in ((1, [5.5, 1.0]), (2, [1.9, 1.0]), (9, [1.9, 1.0])):
+        returns = run(
+            lambda r, d, v, n=n: rlk.ops.n_step_returns(r, d, v, n),
+            rewards,
+            discounts,
+            [[5.0, hidden]],
+        )
+        np.testing.assert_allclose(returns, [expected], err_msg=f"{n=}")
+    # 1 + 0.9 * (0.5 * 5 + 0.5 * 1) = 3.7.
+    for lambda_, expected in ((0.0, 5.5), (0.5, 3.7), (1.0, 1.9)):
+        returns = run(
+            lambda r, d, v, lambda_=lambda_: rlk.ops.lambda_returns(
+                r, d, v, lambda_
+            ),
+            rewards,
+            discounts,
+            [[5.0, hidden]],
+        )
+        np.testing.assert_allclose(returns, [[expected, 1.0]], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "num_steps, end", [(2, 0), (3, 1), (8, 0), (8, 2), (13, 6), (13, 11)]
+)
+def test_an_episode_does_not_see_the_next_one_in_its_row(num_steps, end):
+    rewards, discounts, values = random_rows(3, num_steps)
+    discounts[:] = 0.97
+    discounts[:, end] = 0.0
+    seen = slice(0, end + 1)
+    expected = {
+        "discounted": returns_by_loop(rewards, discounts, values[:, -1]),
+        "5 steps": n_step_returns_by_sum(rewards, discounts, values, 5),
+    }
+    rewards[:, end + 1] = NAN
+    discounts[:, end + 1 :] = NAN
+    values[:, end] = values[:, -1] = NAN
+    results = {
+        "discounted": rlk.ops.discounted_returns(
+            rewards, discounts, values[:, -1]
+        ),
+        "5 steps": rlk.ops.n_step_returns(rewards, discounts, values, 5),
+    }
+    for name, result in results.items():
+        result = np.array(result)
+        np.testing.assert_allclose(
+            result[:, seen], expected[name][:, seen], rtol=1e-5, err_msg=name
+        )
+        # What is not behind an end isn't hidden.
+        assert np.isnan(result[:, end + 1]).all(), name
+
+
+def test_nan_that_is_not_behind_an_end_comes_through():
+    rewards, discounts = np.ones((1, 1500)), np.full((1, 1500), 0.9)
+    rewards[0, -1] = NAN
+    # The product of so many discounts is 0 in float32, and no end.
+    assert np.float32(0.9) ** np.float32(1499) == 0
+    returns = compiled(rlk.ops.discounted_returns, rewards, discounts, [0.0])
+    assert np.isnan(returns).all()
+    for values in ([[NAN, 4.0]], [[2.0, NAN]]):
+        for function in (
+            lambda v: rlk.ops.n_step_returns([[1.0, 1.0]], [[0.9, 0.9]], v, 1),
+            lambda v: rlk.ops.lambda_returns(
+                [[1.0, 1.0]], [[0.9, 0.9]], v, 0.5
+            ),
+        ):
+            row = np.array(function(values))[0]
+            assert np.isnan(row[int(np.isnan(values[0][1]))])
+
+
+def test_what_lambda_leaves_out_is_not_seen():
+    # lambda 0 sees one reward and one value, lambda 1 the last value alone.
+    rewards, discounts = [[1.0, NAN]], [[0.5, 0.5]]
+    returns = rlk.ops.lambda_returns(rewards, discounts, [[4.0, 8.0]], 0.0)
+    np.testing.assert_array_equal(np.array(returns), [[3.0, NAN]])
+    returns = rlk.ops.lambda_returns([[1.0, 1.0]], discounts, [[NAN, 8.0]], 1.0)
+    np.testing.assert_array_equal(np.array(returns), [[3.5, 5.0]])

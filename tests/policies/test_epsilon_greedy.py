@@ -86,27 +86,74 @@ def test_exploring_rows_draw_different_actions():
     assert len(set(actions)) > 15
 
 
-def test_epsilon_one_never_calls_the_model():
-    model = KnownShape()
-    actions_of(rlk.policies.EpsilonGreedy(1.0, seed=0), model, 8, 20)
-    assert model.calls == 0
+class Forbidding(FixedOutput):
+    """Forbids actions by their rows' numbers, as in `forbidden`."""
+
+    def __init__(self, forbidden):
+        super().__init__(num_actions=forbidden.shape[1])
+        self.forbidden = forbidden
+
+    def predict_on_batch(self, observations):
+        q_values = super().predict_on_batch(observations)
+        return np.where(self.forbidden, -np.inf, q_values)
 
 
-def test_epsilon_one_calls_a_model_of_unknown_shape_once():
-    policy, model = rlk.policies.EpsilonGreedy(1.0, seed=0), FixedOutput(4)
-    actions_of(policy, model, 8, 20)
-    assert model.calls == 1
-    other = FixedOutput(1000)
-    actions = actions_of(policy, other, 8, 20)
-    assert other.calls == 1
-    assert actions.max() > 4
+def test_one_policy_serves_models_of_different_sizes():
+    policy = rlk.policies.EpsilonGreedy(1.0, seed=0)
+    for num_actions in (4, 1000, 4):
+        actions = actions_of(policy, FixedOutput(num_actions), 8, 20)
+        assert num_actions // 2 < actions.max() < num_actions
 
 
-def test_rows_that_all_explore_skip_the_model():
-    # Of two rows, both explore in a quarter of the calls.
-    model = KnownShape()
-    actions_of(rlk.policies.EpsilonGreedy(0.5, seed=0), model, 2, 400)
-    assert 260 < model.calls < 340
+@pytest.mark.parametrize("epsilon", [0.4, 1.0])
+def test_forbidden_actions_are_never_chosen(epsilon):
+    # Even rows may take 0, 2 and 3, with 2 the best; odd ones 0 and 1, with
+    # 0 the first of equals.
+    forbidden = np.zeros((6000, 4), bool)
+    forbidden[::2, 1] = forbidden[1::2, 2:] = True
+    actions = rlk.policies.EpsilonGreedy(epsilon, seed=0)(
+        Forbidding(forbidden), observations(6000), 0
+    )
+    even, odd = (np.bincount(actions[i::2], minlength=4) for i in (0, 1))
+    assert even[1] == 0 and odd[2:].sum() == 0
+    share = epsilon / 3
+    expected = 3000 * np.array([share, 1 - 2 * share, share])
+    assert scipy.stats.chisquare(even[[0, 2, 3]], expected).pvalue > 0.01
+    expected = 3000 * np.array([1 - epsilon / 2, epsilon / 2])
+    assert scipy.stats.chisquare(odd[:2], expected).pvalue > 0.01
+
+
+def test_the_only_action_left_is_chosen():
+    forbidden = ~np.eye(4, dtype=bool)
+    actions = rlk.policies.EpsilonGreedy(1.0, seed=0)(
+        Forbidding(forbidden), observations(4), 0
+    )
+    np.testing.assert_array_equal(actions, [0, 1, 2, 3])
+
+
+@pytest.mark.parametrize("epsilon", [0.0, 1.0])
+def test_a_state_without_any_action_raises(epsilon):
+    forbidden = np.array([[False, True, False], [True, True, True]])
+    with pytest.raises(
+        ValueError, match="`EpsilonGreedy` cannot choose an action: .* row 1"
+    ):
+        rlk.policies.EpsilonGreedy(epsilon, seed=0)(
+            Forbidding(forbidden), observations(2), 0
+        )
+
+
+def test_rows_that_forbid_nothing_draw_what_they_did_before():
+    # The generator's own numbers: one in [0, 1) for each row, one action each.
+    generator = np.random.default_rng(5)
+    expected = []
+    for _ in range(20):
+        explore = generator.random(2) < 0.7
+        drawn = generator.integers(4, size=2)
+        expected.append(np.where(explore, drawn, BEST))
+    actions = actions_of(
+        rlk.policies.EpsilonGreedy(0.7, seed=5), FixedOutput(), 2, 20
+    )
+    np.testing.assert_array_equal(actions, expected)
 
 
 def test_actions_do_not_depend_on_what_is_known_of_the_model():

@@ -1,0 +1,102 @@
+"""What the models share that wrap a user's networks: their files."""
+
+import pathlib
+from typing import Any
+
+import keras
+
+
+class Agent(keras.Model):
+    """Base of models that act with a network of the user's.
+
+    Subclasses give that network in `_acting_network`: it takes what the model
+    takes.
+    """
+
+    @property
+    def _acting_network(self) -> keras.Model:
+        raise NotImplementedError
+
+    def save(
+        self, filepath: str | pathlib.Path, *arguments: Any, **options: Any
+    ) -> None:
+        """Save the model as a `.keras` file.
+
+        Args:
+            filepath: Where to; ends in `.keras`.
+            *arguments: As in `keras.Model.save`.
+            **options: As in `keras.Model.save`.
+
+        Raises:
+            ValueError: If the file is to be HDF5, which can't hold a model of
+                several networks.
+        """
+        if str(filepath).endswith((".h5", ".hdf5")):
+            raise ValueError(
+                f"`{type(self).__name__}` is saved as a `.keras` file: the "
+                "older HDF5 format can't hold its networks. Received: "
+                f"filepath={str(filepath)!r}. Use a name that ends in "
+                "`.keras`, or `save_weights` with `.weights.h5`."
+            )
+        super().save(filepath, *arguments, **options)
+
+    def export(
+        self,
+        filepath: str | pathlib.Path,
+        format: str = "tf_saved_model",
+        verbose: bool | None = None,
+        input_signature: Any = None,
+        **options: Any,
+    ) -> None:
+        """Export what the model answers, for serving without this package.
+
+        The artifact takes observations and gives what calling the model does.
+
+        Args:
+            filepath: Where to.
+            format: As in `keras.Model.export`. Defaults to
+                `"tf_saved_model"`.
+            verbose: As in `keras.Model.export`.
+            input_signature: List of one `keras.layers.InputSpec`, or `None`
+                for the shape and dtype that the model's network takes.
+            **options: As in `keras.Model.export`.
+
+        Raises:
+            ValueError: If the network doesn't tell what it takes.
+
+        Example:
+
+        ```python
+        network = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+        agent = rlk.models.DoubleDQN(network)
+        agent.export("served", verbose=False)
+        ```
+        """
+        if input_signature is None:
+            input_signature = _input_signature(self._acting_network)
+        super().export(filepath, format, verbose, input_signature, **options)
+
+
+def _input_signature(network: keras.Model) -> list[Any]:
+    if isinstance(network, keras.Sequential):
+        return [_spec(tensor.shape, tensor.dtype) for tensor in network.inputs]
+    if getattr(network, "inputs", None):
+        return [
+            keras.tree.map_structure(
+                lambda tensor: _spec(tensor.shape, tensor.dtype), network.input
+            )
+        ]
+    # A subclassed model knows what it was built on.
+    shape = (network.get_build_config() or {}).get("input_shape")
+    if not isinstance(shape, (tuple, list)):
+        raise ValueError(
+            "`input_signature` must be given where the network does not tell "
+            "the shape of observations. Received: input_signature=None. Use "
+            "`input_signature=[keras.layers.InputSpec(shape=(None, ...), "
+            'dtype="float32")]`.'
+        )
+    return [_spec(shape, network.input_dtype)]
+
+
+def _spec(shape: Any, dtype: str) -> Any:
+    return keras.layers.InputSpec(shape=(None, *shape[1:]), dtype=dtype)

@@ -18,6 +18,7 @@ from keras_rlkit.ops import (
     score_function_loss,
     value_loss,
 )
+from keras_rlkit.ops.replicas import mean_over_replicas, part_of_replica
 from keras_rlkit.replay.rollout import padded_size
 from keras_rlkit.utils import (
     check_choice,
@@ -46,7 +47,8 @@ class ActorCritic(keras.Model):
       steps on the same data do no harm.
 
     The loss is policy loss + `value_weight` * value loss - `entropy_weight` *
-    entropy, a mean over samples.
+    entropy, a mean over samples, plus what the networks' regularisers and
+    `add_loss` of their layers ask for.
 
     What the literature adds has its place elsewhere in Keras and the kit:
     advantage normalisation is `EpisodeBuffer(standardize=True)`, over the
@@ -92,8 +94,8 @@ class ActorCritic(keras.Model):
         Dictionary: `"policy"` [B, A] or [B, 2 * D], `"value"` [B].
 
     Logs:
-        `loss`, `policy_loss`, `value_loss`, `entropy` (nats), means over the
-        epoch's minibatches; with `clip` also `kl`, the estimated divergence
+        `loss` (with the networks' regularisers), `policy_loss`, `value_loss`,
+        `entropy` (nats), means over the epoch's minibatches; with `clip` also `kl`, the estimated divergence
         from the policy that collected, in nats; with `target_kl` also
         `largest_kl`.
 
@@ -229,7 +231,7 @@ class ActorCritic(keras.Model):
         sample_weight: Any = None,
         training: bool = True,
     ) -> Any:
-        """Return policy loss, value loss and entropy bonus in one number."""
+        """Return policy loss, value loss, entropy bonus and regularisers."""
         _check_batch(y)
         # `fit` on arrays copies the weights into a dictionary shaped like y.
         if isinstance(sample_weight, dict):
@@ -261,11 +263,15 @@ class ActorCritic(keras.Model):
             self._means[name].update_state(mean)
         if self._largest_kl is not None:
             self._largest_kl.update_state(means["kl"])
-        return (
+        loss = (
             means["policy_loss"]
             + self.value_weight * means["value_loss"]
             - self.entropy_weight * means["entropy"]
         )
+        # Regularisers, and what layers ask for by `add_loss`.
+        for added in self.losses:
+            loss = loss + keras.ops.sum(keras.ops.cast(added, loss.dtype))
+        return part_of_replica(loss)
 
     def compute_metrics(
         self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
@@ -357,7 +363,7 @@ class ActorCritic(keras.Model):
 def _weighted_mean(values: Any, sample_weight: Any) -> Any:
     if sample_weight is not None:
         values = values * keras.ops.cast(sample_weight, values.dtype)
-    return keras.ops.mean(values)
+    return mean_over_replicas(values)
 
 
 def _check_batch(targets: Any) -> None:

@@ -1,5 +1,7 @@
 """Double deep Q-learning as a training step of a `keras.Model`."""
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -16,6 +18,7 @@ from keras_rlkit.ops import (
     select_action_values,
     soft_update,
 )
+from keras_rlkit.ops.replicas import part_of_replica
 from keras_rlkit.utils import (
     check_fraction,
     check_positive_integer,
@@ -67,7 +70,7 @@ class DoubleDQN(keras.Model):
         Q values [B, num_actions].
 
     Logs:
-        `loss`; `td_error`, the mean absolute difference between target and
+        `loss`, with the network's regularisers; `td_error`, the mean absolute difference between target and
         Q(s, a); `q_value`, the mean over observations of the largest Q value.
 
     Raises:
@@ -138,6 +141,7 @@ class DoubleDQN(keras.Model):
         self._td_error = keras.metrics.Mean(name="td_error")
         self._q_value = keras.metrics.Mean(name="q_value")
         self._td_error_record = TDErrorRecord()
+        self._added_losses = _AddedLosses()
         self.built = True
 
     @property
@@ -166,6 +170,12 @@ class DoubleDQN(keras.Model):
         """Shape of the Q values that the network gives, batch first."""
         return self.q_network.output_shape
 
+    @property
+    def losses(self) -> list:
+        """What regularisers and `add_loss` of the network ask for."""
+        fixed = self._added_losses.fixed
+        return super().losses if fixed is None else fixed
+
     def call(self, observation: Any, training: bool | None = None) -> Any:
         """Return the Q values of the online network."""
         return self.q_network(observation, training=training)
@@ -183,6 +193,8 @@ class DoubleDQN(keras.Model):
         # `fit` on arrays copies the weights into a dictionary shaped like y.
         if isinstance(sample_weight, dict):
             sample_weight = sample_weight["action"]
+        # `compute_target` would put those of its own passes in their place.
+        losses = [part_of_replica(loss) for loss in self.losses]
         target = self.compute_target(y)
         q_selected = select_action_values(y_pred, y["action"])
         if training and "index" in y:
@@ -193,9 +205,10 @@ class DoubleDQN(keras.Model):
         self._td_error.update_state(keras.ops.abs(target - q_selected))
         self._q_value.update_state(keras.ops.max(y_pred, axis=-1))
         super().compute_metrics(x, target, q_selected, sample_weight)
-        return super().compute_loss(
-            x, target, q_selected, sample_weight, training=training
-        )
+        with self._added_losses.be(losses):
+            return super().compute_loss(
+                x, target, q_selected, sample_weight, training=training
+            )
 
     def compute_target(self, transition: dict[str, Any]) -> Any:
         """Return what Q(s, a) should be, without gradient.
@@ -340,6 +353,20 @@ class DoubleDQN(keras.Model):
             config["q_network"], custom_objects=custom_objects
         )
         return cls(**{**config, "q_network": network})
+
+
+class _AddedLosses:
+    """Losses that stand in for the model's own. Keras doesn't look into it."""
+
+    fixed: list | None = None
+
+    @contextlib.contextmanager
+    def be(self, losses: list) -> Iterator[None]:
+        self.fixed = losses
+        try:
+            yield
+        finally:
+            self.fixed = None
 
 
 def _check_network(network: Any) -> None:

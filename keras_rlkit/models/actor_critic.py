@@ -7,6 +7,10 @@ import numpy as np
 
 from keras_rlkit.models.actor_critic_networks import check_networks
 from keras_rlkit.models.kl_stop import LargestKL, keep_old_where_stopped
+from keras_rlkit.models.shared_layers import (
+    deserialize_networks,
+    serialize_networks,
+)
 from keras_rlkit.ops import (
     categorical_log_probability,
     clipped_surrogate_loss,
@@ -26,6 +30,7 @@ from keras_rlkit.utils import (
     register,
 )
 
+NETWORKS = ("policy_network", "value_network")
 BATCH_KEYS = ("action", "advantage", "value_target", "value", "log_probability")
 
 # Rows that are evaluated at once: bounds the memory that images take.
@@ -62,9 +67,10 @@ class ActorCritic(keras.Model):
             [B, A], or, for a Gaussian, to D means and D logarithms of standard
             deviations [B, 2 * D]. Or one model with both outputs: a dictionary
             with `"policy"` and `"value"`, or two outputs in this order.
-        value_network: Built Keras model: observations [B, ...] to [B, 1].
-            `None` where the first network gives the value too. Defaults to
-            `None`.
+        value_network: Built Keras model: observations [B, ...] to [B, 1]. It
+            may have layers in common with the first; they stay common in
+            files and copies. `None` where the first network gives the value
+            too. Defaults to `None`.
         distribution: `"categorical"` for discrete actions, `"gaussian"` for
             continuous ones. Defaults to `"categorical"`.
         clip: Positive number, PPO's clip range of the probability ratio
@@ -95,9 +101,9 @@ class ActorCritic(keras.Model):
 
     Logs:
         `loss` (with the networks' regularisers), `policy_loss`, `value_loss`,
-        `entropy` (nats), means over the epoch's minibatches; with `clip` also `kl`, the estimated divergence
-        from the policy that collected, in nats; with `target_kl` also
-        `largest_kl`.
+        `entropy` (nats), means over the epoch's minibatches; with `clip` also
+        `kl`, the estimated divergence from the policy that collected, in nats;
+        with `target_kl` also `largest_kl`.
 
     Raises:
         ValueError: If an argument is out of its range, a network is not
@@ -322,11 +328,11 @@ class ActorCritic(keras.Model):
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments, the networks serialized."""
-        serialize = keras.saving.serialize_keras_object
         return {
             **super().get_config(),
-            "policy_network": serialize(self.policy_network),
-            "value_network": serialize(self.value_network),
+            **serialize_networks(
+                {name: getattr(self, name) for name in NETWORKS}
+            ),
             "distribution": self.distribution,
             "clip": self.clip,
             "value_weight": self.value_weight,
@@ -340,12 +346,9 @@ class ActorCritic(keras.Model):
         cls, config: dict[str, Any], custom_objects: dict | None = None
     ) -> "ActorCritic":
         """Make a model from `get_config`."""
-        networks = {
-            name: keras.saving.deserialize_keras_object(
-                config[name], custom_objects=custom_objects
-            )
-            for name in ("policy_network", "value_network")
-        }
+        networks = deserialize_networks(
+            {name: config[name] for name in NETWORKS}, custom_objects
+        )
         return cls(**{**config, **networks})
 
     def _log_probability(self, output, action):

@@ -9,6 +9,10 @@ import numpy as np
 
 from keras_rlkit.models.fused_update import can_fuse, fused_train_step
 from keras_rlkit.models.jax_execution import can_scan, make_scan
+from keras_rlkit.models.shared_layers import (
+    deserialize_networks,
+    serialize_networks,
+)
 from keras_rlkit.models.target_network import copy_network
 from keras_rlkit.models.td_error_record import TDErrorRecord
 from keras_rlkit.ops import (
@@ -70,8 +74,9 @@ class DoubleDQN(keras.Model):
         Q values [B, num_actions].
 
     Logs:
-        `loss`, with the network's regularisers; `td_error`, the mean absolute difference between target and
-        Q(s, a); `q_value`, the mean over observations of the largest Q value.
+        `loss`, with the network's regularisers; `td_error`, the mean absolute
+        difference between target and Q(s, a); `q_value`, the mean over
+        observations of the largest Q value.
 
     Raises:
         ValueError: If an argument is out of its range, or the network is not
@@ -338,7 +343,7 @@ class DoubleDQN(keras.Model):
         """Return the constructor's arguments, the network serialized."""
         return {
             **super().get_config(),
-            "q_network": keras.saving.serialize_keras_object(self.q_network),
+            **serialize_networks({"q_network": self.q_network}),
             "target_update_rate": self.target_update_rate,
             "target_update_period": self.target_update_period,
             "double": self.double,
@@ -349,10 +354,10 @@ class DoubleDQN(keras.Model):
         cls, config: dict[str, Any], custom_objects: dict | None = None
     ) -> "DoubleDQN":
         """Make a model from `get_config`."""
-        network = keras.saving.deserialize_keras_object(
-            config["q_network"], custom_objects=custom_objects
+        networks = deserialize_networks(
+            {"q_network": config["q_network"]}, custom_objects
         )
-        return cls(**{**config, "q_network": network})
+        return cls(**{**config, **networks})
 
 
 class _AddedLosses:

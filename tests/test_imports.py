@@ -32,6 +32,7 @@ LEAVES = {
         "layers/dist",
         "losses/neg",
         "ops/pred",
+        "ops/replicas.py",
     ),
     "tensorflow_probability": ("layers/", "losses/", "ops/pred", "ops/scor"),
     "gymnasium": ("environments/",),

@@ -8,6 +8,10 @@ import numpy as np
 from keras_rlkit.models.actor_critic_networks import check_networks
 from keras_rlkit.models.agent import Agent
 from keras_rlkit.models.kl_stop import LargestKL, keep_old_where_stopped
+from keras_rlkit.models.shared_layers import (
+    deserialize_networks,
+    serialize_networks,
+)
 from keras_rlkit.ops import (
     categorical_log_probability,
     clipped_surrogate_loss,
@@ -19,6 +23,7 @@ from keras_rlkit.ops import (
     score_function_loss,
     value_loss,
 )
+from keras_rlkit.ops.replicas import mean_over_replicas, part_of_replica
 from keras_rlkit.policies.forward import forward
 from keras_rlkit.replay.rollout import padded_size
 from keras_rlkit.utils import (
@@ -27,6 +32,7 @@ from keras_rlkit.utils import (
     register,
 )
 
+NETWORKS = ("policy_network", "value_network")
 BATCH_KEYS = ("action", "advantage", "value_target", "value", "log_probability")
 
 # Rows that are evaluated at once: bounds the memory that images take.
@@ -48,7 +54,8 @@ class ActorCritic(Agent):
       steps on the same data do no harm.
 
     The loss is policy loss + `value_weight` * value loss - `entropy_weight` *
-    entropy, a mean over samples.
+    entropy, a mean over samples, plus what the networks' regularisers and
+    `add_loss` of their layers ask for.
 
     What the literature adds has its place elsewhere in Keras and the kit:
     advantage normalisation is `EpisodeBuffer(standardize=True)`, over the
@@ -62,9 +69,10 @@ class ActorCritic(Agent):
             [B, A], or, for a Gaussian, to D means and D logarithms of standard
             deviations [B, 2 * D]. Or one model with both outputs: a dictionary
             with `"policy"` and `"value"`, or two outputs in this order.
-        value_network: Built Keras model: observations [B, ...] to [B, 1].
-            `None` where the first network gives the value too. Defaults to
-            `None`.
+        value_network: Built Keras model: observations [B, ...] to [B, 1]. It
+            may have layers in common with the first; they stay common in
+            files and copies. `None` where the first network gives the value
+            too. Defaults to `None`.
         distribution: `"categorical"` for discrete actions, `"gaussian"` for
             continuous ones. Defaults to `"categorical"`.
         clip: Positive number, PPO's clip range of the probability ratio
@@ -94,10 +102,10 @@ class ActorCritic(Agent):
         Dictionary: `"policy"` [B, A] or [B, 2 * D], `"value"` [B].
 
     Logs:
-        `loss`, `policy_loss`, `value_loss`, `entropy` (nats), means over the
-        epoch's minibatches; with `clip` also `kl`, the estimated divergence
-        from the policy that collected, in nats; with `target_kl` also
-        `largest_kl`.
+        `loss` (with the networks' regularisers), `policy_loss`, `value_loss`,
+        `entropy` (nats), means over the epoch's minibatches; with `clip` also
+        `kl`, the estimated divergence from the policy that collected, in nats;
+        with `target_kl` also `largest_kl`.
 
     Raises:
         ValueError: If an argument is out of its range, a network is not
@@ -235,7 +243,7 @@ class ActorCritic(Agent):
         sample_weight: Any = None,
         training: bool = True,
     ) -> Any:
-        """Return policy loss, value loss and entropy bonus in one number."""
+        """Return policy loss, value loss, entropy bonus and regularisers."""
         _check_batch(y)
         # `fit` on arrays copies the weights into a dictionary shaped like y.
         if isinstance(sample_weight, dict):
@@ -267,11 +275,15 @@ class ActorCritic(Agent):
             self._means[name].update_state(mean)
         if self._largest_kl is not None:
             self._largest_kl.update_state(means["kl"])
-        return (
+        loss = (
             means["policy_loss"]
             + self.value_weight * means["value_loss"]
             - self.entropy_weight * means["entropy"]
         )
+        # Regularisers, and what layers ask for by `add_loss`.
+        for added in self.losses:
+            loss = loss + keras.ops.sum(keras.ops.cast(added, loss.dtype))
+        return part_of_replica(loss)
 
     def compute_metrics(
         self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
@@ -322,11 +334,11 @@ class ActorCritic(Agent):
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments, the networks serialized."""
-        serialize = keras.saving.serialize_keras_object
         return {
             **super().get_config(),
-            "policy_network": serialize(self.policy_network),
-            "value_network": serialize(self.value_network),
+            **serialize_networks(
+                {name: getattr(self, name) for name in NETWORKS}
+            ),
             "distribution": self.distribution,
             "clip": self.clip,
             "value_weight": self.value_weight,
@@ -340,12 +352,9 @@ class ActorCritic(Agent):
         cls, config: dict[str, Any], custom_objects: dict | None = None
     ) -> "ActorCritic":
         """Make a model from `get_config`."""
-        networks = {
-            name: keras.saving.deserialize_keras_object(
-                config[name], custom_objects=custom_objects
-            )
-            for name in ("policy_network", "value_network")
-        }
+        networks = deserialize_networks(
+            {name: config[name] for name in NETWORKS}, custom_objects
+        )
         return cls(**{**config, **networks})
 
     def _log_probability(self, output, action):
@@ -363,7 +372,7 @@ class ActorCritic(Agent):
 def _weighted_mean(values: Any, sample_weight: Any) -> Any:
     if sample_weight is not None:
         values = values * keras.ops.cast(sample_weight, values.dtype)
-    return keras.ops.mean(values)
+    return mean_over_replicas(values)
 
 
 def _check_batch(targets: Any) -> None:

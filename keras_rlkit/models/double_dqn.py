@@ -1,5 +1,7 @@
 """Double deep Q-learning as a training step of a `keras.Model`."""
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -8,6 +10,10 @@ import numpy as np
 from keras_rlkit.models.agent import Agent
 from keras_rlkit.models.fused_update import can_fuse, fused_train_step
 from keras_rlkit.models.jax_execution import can_scan, make_scan
+from keras_rlkit.models.shared_layers import (
+    deserialize_networks,
+    serialize_networks,
+)
 from keras_rlkit.models.target_network import copy_network
 from keras_rlkit.models.td_error_record import TDErrorRecord
 from keras_rlkit.ops import (
@@ -17,6 +23,7 @@ from keras_rlkit.ops import (
     select_action_values,
     soft_update,
 )
+from keras_rlkit.ops.replicas import part_of_replica
 from keras_rlkit.utils import (
     check_fraction,
     check_positive_integer,
@@ -68,8 +75,9 @@ class DoubleDQN(Agent):
         Q values [B, num_actions].
 
     Logs:
-        `loss`; `td_error`, the mean absolute difference between target and
-        Q(s, a); `q_value`, the mean over observations of the largest Q value.
+        `loss`, with the network's regularisers; `td_error`, the mean absolute
+        difference between target and Q(s, a); `q_value`, the mean over
+        observations of the largest Q value.
 
     Raises:
         ValueError: If an argument is out of its range, or the network is not
@@ -139,6 +147,7 @@ class DoubleDQN(Agent):
         self._td_error = keras.metrics.Mean(name="td_error")
         self._q_value = keras.metrics.Mean(name="q_value")
         self._td_error_record = TDErrorRecord()
+        self._added_losses = _AddedLosses()
         self.built = True
 
     @property
@@ -171,6 +180,12 @@ class DoubleDQN(Agent):
         """Shape of the Q values that the network gives, batch first."""
         return self.q_network.output_shape
 
+    @property
+    def losses(self) -> list:
+        """What regularisers and `add_loss` of the network ask for."""
+        fixed = self._added_losses.fixed
+        return super().losses if fixed is None else fixed
+
     def call(self, observation: Any, training: bool | None = None) -> Any:
         """Return the Q values of the online network."""
         return self.q_network(observation, training=training)
@@ -188,6 +203,8 @@ class DoubleDQN(Agent):
         # `fit` on arrays copies the weights into a dictionary shaped like y.
         if isinstance(sample_weight, dict):
             sample_weight = sample_weight["action"]
+        # `compute_target` would put those of its own passes in their place.
+        losses = [part_of_replica(loss) for loss in self.losses]
         target = self.compute_target(y)
         q_selected = select_action_values(y_pred, y["action"])
         if training and "index" in y:
@@ -198,9 +215,10 @@ class DoubleDQN(Agent):
         self._td_error.update_state(keras.ops.abs(target - q_selected))
         self._q_value.update_state(keras.ops.max(y_pred, axis=-1))
         super().compute_metrics(x, target, q_selected, sample_weight)
-        return super().compute_loss(
-            x, target, q_selected, sample_weight, training=training
-        )
+        with self._added_losses.be(losses):
+            return super().compute_loss(
+                x, target, q_selected, sample_weight, training=training
+            )
 
     def compute_target(self, transition: dict[str, Any]) -> Any:
         """Return what Q(s, a) should be, without gradient.
@@ -330,7 +348,7 @@ class DoubleDQN(Agent):
         """Return the constructor's arguments, the network serialized."""
         return {
             **super().get_config(),
-            "q_network": keras.saving.serialize_keras_object(self.q_network),
+            **serialize_networks({"q_network": self.q_network}),
             "target_update_rate": self.target_update_rate,
             "target_update_period": self.target_update_period,
             "double": self.double,
@@ -341,10 +359,24 @@ class DoubleDQN(Agent):
         cls, config: dict[str, Any], custom_objects: dict | None = None
     ) -> "DoubleDQN":
         """Make a model from `get_config`."""
-        network = keras.saving.deserialize_keras_object(
-            config["q_network"], custom_objects=custom_objects
+        networks = deserialize_networks(
+            {"q_network": config["q_network"]}, custom_objects
         )
-        return cls(**{**config, "q_network": network})
+        return cls(**{**config, **networks})
+
+
+class _AddedLosses:
+    """Losses that stand in for the model's own. Keras doesn't look into it."""
+
+    fixed: list | None = None
+
+    @contextlib.contextmanager
+    def be(self, losses: list) -> Iterator[None]:
+        self.fixed = losses
+        try:
+            yield
+        finally:
+            self.fixed = None
 
 
 def _check_network(network: Any) -> None:

@@ -165,9 +165,7 @@ def test_the_progress_bar_shows_no_score_that_is_missing(capsys):
     environment = make_scripted(lengths=(8, 100))
     buffer = make_buffer(environment)
     collect = CollectSteps(environment, buffer, Spy(), 1, 4)
-    fit(
-        make_agent(), data_of(buffer), [collect], steps=2, epochs=3, verbose=1
-    )
+    fit(make_agent(), data_of(buffer), [collect], steps=2, epochs=3, verbose=1)
     first, second, third = capsys.readouterr().out.split("Epoch ")[1:]
     assert "episode_return: 8.0000" in second
     for output in (first, third):

@@ -8,6 +8,7 @@ import numpy as np
 from keras_rlkit.callbacks.collector import Collector, check_reward_range
 from keras_rlkit.callbacks.time_split import TimeSplit
 from keras_rlkit.environments import Step
+from keras_rlkit.models.fit_arguments import check_steps_per_epoch
 from keras_rlkit.utils import (
     check_non_negative_integer,
     check_positive_number,
@@ -17,7 +18,8 @@ from keras_rlkit.utils import (
 class CollectSteps(Collector):
     """Plays a fixed number of environment steps for each gradient step.
 
-    Give it to `fit` together with `buffer.dataset(batch_size)`. Before the
+    Give it to `fit` together with `buffer.dataset(batch_size)` and
+    `steps_per_epoch`, a multiple of `steps_per_execution`. Before the
     first gradient step it fills the buffer with `warmup_steps` steps of random
     actions, or more if a batch needs more. From then on it plays
     `steps_per_update` environment steps for every gradient step that was
@@ -59,7 +61,8 @@ class CollectSteps(Collector):
 
     Raises:
         ValueError: If an argument is out of its range, or environment, buffer
-            and model don't fit each other.
+            and model don't fit each other; in `fit`, if `steps_per_epoch` is
+            missing.
 
     Example:
 
@@ -124,6 +127,8 @@ class CollectSteps(Collector):
 
     def on_train_begin(self, logs: dict | None = None) -> None:
         """Fill the buffer, once."""
+        if "steps" in (self.params or {}):
+            check_steps_per_epoch(self.params["steps"])
         self._check_model()
         executions = self.model.steps_per_execution
         self.buffer.batches_per_execution = executions

@@ -8,7 +8,7 @@ import numpy as np
 from keras_rlkit.callbacks.collector import Collector, check_reward_range
 from keras_rlkit.callbacks.time_split import TimeSplit
 from keras_rlkit.environments import Step
-from keras_rlkit.models.fit_arguments import check_steps_per_epoch
+from keras_rlkit.models.checks_data import check_steps
 from keras_rlkit.utils import (
     check_non_negative_integer,
     check_positive_number,
@@ -128,7 +128,8 @@ class CollectSteps(Collector):
     def on_train_begin(self, logs: dict | None = None) -> None:
         """Fill the buffer, once."""
         if "steps" in (self.params or {}):
-            check_steps_per_epoch(self.params["steps"])
+            steps = {"steps_per_epoch": self.params["steps"]}
+            check_steps(steps, "steps_per_epoch", "fit")
         self._check_model()
         executions = self.model.steps_per_execution
         self.buffer.batches_per_execution = executions

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from keras_rlkit.models.actor_critic_networks import check_networks
-from keras_rlkit.models.fit_arguments import prepare_fit_arguments
+from keras_rlkit.models.checks_data import ChecksData
 from keras_rlkit.models.kl_stop import LargestKL, keep_old_where_stopped
 from keras_rlkit.ops import (
     categorical_log_probability,
@@ -33,7 +33,7 @@ _CHUNK = 4096
 
 
 @register
-class ActorCritic(keras.Model):
+class ActorCritic(ChecksData, keras.Model):
     """Trains a policy and a value with policy gradients: A2C or PPO.
 
     Give it two Keras models, or one with two outputs, then `compile` with an
@@ -221,26 +221,6 @@ class ActorCritic(keras.Model):
         else:
             output, value = output
         return {"policy": output, "value": keras.ops.squeeze(value, axis=-1)}
-
-    def fit(self, *arguments: Any, **options: Any) -> Any:
-        """Train, as `keras.Model.fit` does.
-
-        Args:
-            *arguments: As in `keras.Model.fit`.
-            **options: As in `keras.Model.fit`. `steps_per_epoch` is needed
-                for data without an end.
-
-        Returns:
-            `keras.callbacks.History`. An epoch in which a score was not
-            measured has `None` for it.
-
-        Raises:
-            ValueError: If the data have no end and `steps_per_epoch` is
-                missing.
-        """
-        return super().fit(
-            **prepare_fit_arguments(super().fit, arguments, options)
-        )
 
     def compute_loss(
         self,

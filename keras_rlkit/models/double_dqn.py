@@ -5,7 +5,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_rlkit.models.fit_arguments import prepare_fit_arguments
+from keras_rlkit.models.checks_data import ChecksData
 from keras_rlkit.models.fused_update import can_fuse, fused_train_step
 from keras_rlkit.models.jax_execution import can_scan, make_scan
 from keras_rlkit.models.target_network import copy_network
@@ -27,7 +27,7 @@ BATCH_KEYS = ("action", "reward", "discount", "next_observation")
 
 
 @register
-class DoubleDQN(keras.Model):
+class DoubleDQN(ChecksData, keras.Model):
     """Trains a Q network with double Q-learning and a target network.
 
     Wrap any Keras model that maps observations to one value per action, then
@@ -170,26 +170,6 @@ class DoubleDQN(keras.Model):
     def call(self, observation: Any, training: bool | None = None) -> Any:
         """Return the Q values of the online network."""
         return self.q_network(observation, training=training)
-
-    def fit(self, *arguments: Any, **options: Any) -> Any:
-        """Train, as `keras.Model.fit` does.
-
-        Args:
-            *arguments: As in `keras.Model.fit`.
-            **options: As in `keras.Model.fit`. `steps_per_epoch` is needed
-                for data without an end, as `ReplayBuffer.dataset`.
-
-        Returns:
-            `keras.callbacks.History`. An epoch in which a score was not
-            measured has `None` for it.
-
-        Raises:
-            ValueError: If the data have no end and `steps_per_epoch` is
-                missing.
-        """
-        return super().fit(
-            **prepare_fit_arguments(super().fit, arguments, options)
-        )
 
     def compute_loss(
         self,

@@ -60,7 +60,7 @@ def test_an_epoch_without_an_end():
     with pytest.raises(
         ValueError,
         match="`steps_per_epoch` must be given to `fit` for data without an "
-        r"end, .* Received: steps_per_epoch=None\. Pass the number of",
+        r"end, .* Received: steps_per_epoch=None\. Pass a number of",
     ):
         model.fit(endless(), callbacks=[collect], shuffle=False, verbose=0)
     assert environment.steps == 0

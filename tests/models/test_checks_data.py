@@ -11,7 +11,7 @@ from tests.callbacks.scripted_environments import make_agent
 SHAPE = (3,)
 SAID = (
     "`steps_per_epoch` must be given to `fit` for data without an end, .* "
-    r"Received: steps_per_epoch=None\. Pass the number of gradient steps"
+    r"Received: steps_per_epoch=None\. Pass a number of batches"
 )
 
 
@@ -50,6 +50,39 @@ def test_an_epoch_without_an_end(make, data):
         make().fit(data, verbose=0)
     with pytest.raises(ValueError, match=SAID):
         make().fit(x=data, epochs=2, steps_per_epoch=None)
+
+
+@pytest.mark.parametrize("make", [make_agent, make_actor_critic])
+def test_all_that_would_never_end(make, data):
+    agent = make()
+    few = np.zeros((2, *SHAPE))
+    for name, method, arguments in (
+        ("steps", agent.evaluate, (data,)),
+        ("steps", agent.predict, (data,)),
+        ("validation_steps", agent.fit, (few, few, 1, 1, 0, None, 0.0, data)),
+    ):
+        with pytest.raises(
+            ValueError,
+            match=f"`{name}` must be given to `{method.__name__}` for data "
+            rf"without an end, .* Received: {name}=None\.",
+        ):
+            method(*arguments)
+
+
+def test_parts_of_what_has_no_end(data):
+    agent = make_agent()
+    assert agent.predict(data, steps=2, verbose=0).shape == (8, 2)
+    scores = agent.evaluate(data, steps=2, verbose=0, return_dict=True)
+    assert "td_error" in scores
+    assert agent.predict(np.zeros((5, *SHAPE)), 2, 0).shape == (5, 2)
+    history = agent.fit(
+        data,
+        steps_per_epoch=2,
+        validation_data=data,
+        validation_steps=1,
+        verbose=0,
+    )
+    assert "val_td_error" in history.history
 
 
 def test_replay_data_are_fitted_without_a_warning(data):

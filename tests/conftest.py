@@ -1,5 +1,6 @@
 import os
 import pathlib
+import warnings
 
 import hypothesis
 import keras
@@ -31,6 +32,24 @@ RUN_ON_EVERY_BACKEND = (
     "replay/test_replay_buffer.py",
     "replay/test_update_priorities.py",
 )
+
+
+@pytest.fixture
+def as_printed(monkeypatch):
+    """Holds examples to what a reader wants to see when `fit` runs them."""
+    begin = keras.callbacks.History.on_train_begin
+
+    def check(history, logs=None):
+        steps = history.params["steps"]
+        executed = history.model.steps_per_execution
+        # Keras takes whole executions: a progress bar would end on 2504/2500.
+        assert not (steps or 0) % executed, f"{steps} steps by {executed}"
+        begin(history, logs)
+
+    monkeypatch.setattr(keras.callbacks.History, "on_train_begin", check)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message="`shuffle=True` was passed")
+        yield
 
 
 def pytest_collection_modifyitems(items):

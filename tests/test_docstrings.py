@@ -56,7 +56,7 @@ def test_every_public_name_has_an_example_or_a_reason():
 
 
 @pytest.mark.parametrize("code", examples())
-def test_example_runs(code, tmp_path, monkeypatch):
+def test_example_runs(code, tmp_path, monkeypatch, as_printed):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
     if "minari" in code:

@@ -289,7 +289,13 @@ for column, label in (
     ("evaluation_return", "greedy, 10 episodes"),
     ("episode_return", "while learning"),
 ):
-    axes.plot(history["environment_steps"], history[column], label=label)
+    # Not every epoch has a score.
+    known = ~np.isnan(history[column])
+    axes.plot(
+        history["environment_steps"][known],
+        history[column][known],
+        label=label,
+    )
 axes.axhline(5, color="0.4", linestyle=":", label="random")
 axes.set(
     title="A dueling head on frozen features",

@@ -40,11 +40,12 @@ class WatchMemory(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         self.resident.append(psutil.Process().memory_info().rss / 2**20)
         self.traces.append(CountTraces.traces)
+        score = logs.get("episode_return")
         print(
             f"epoch {epoch + 1:3}: {self.resident[-1]:8.1f} MiB, "
             f"{self.traces[-1]} traces, "
             f"{time.perf_counter() - self.begin:6.0f} s, "
-            f"return {logs['episode_return']:5.1f}",
+            + ("no episode ended" if score is None else f"return {score:5.1f}"),
             flush=True,
         )
 

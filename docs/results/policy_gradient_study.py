@@ -57,10 +57,12 @@ steps = np.linspace(0, last, POINTS + 1)[1:]
 curves = {name: [] for name in COLUMNS}
 for history in histories:
     reached = column(history, "environment_steps")
-    before = np.searchsorted(reached, steps, side="right") - 1
     for name, lines in curves.items():
-        values = column(history, name)[np.maximum(before, 0)]
-        lines.append(np.where(before < 0, np.nan, values))
+        values = column(history, name)
+        known = ~np.isnan(values)
+        # The last score at or before each number of steps.
+        before = np.searchsorted(reached[known], steps, side="right")
+        lines.append(np.append(np.nan, values[known])[before])
 with open(folder / f"{options.name}_curves.csv", "w", newline="") as file:
     writer = csv.writer(file)
     writer.writerow(["seed", "environment_steps", *COLUMNS])

@@ -67,7 +67,7 @@ def space_invaders() -> None:
     run = HERE / "space_invaders" / "history.csv"
     steps = column(run, "environment_steps")
     scores = column(run, "evaluation_return")
-    # The log repeats a score until the next evaluation.
+    # The log of that run repeats a score until the next evaluation.
     new = np.flatnonzero(~np.isnan(scores) & (np.diff(scores, prepend=0) != 0))
     plot.plot(steps[new], scores[new], "o-", label="keras_rlkit, 10 games each")
     plot.plot(

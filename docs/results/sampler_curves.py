@@ -11,6 +11,14 @@ import pathlib
 
 import matplotlib.figure
 
+
+def points(rows: list[dict], name: str) -> tuple[list[float], list[float]]:
+    """Return the steps that have a score, and the scores."""
+    known = [row for row in rows if row[name] != "NA"]
+    steps = [float(row["environment_steps"]) for row in known]
+    return steps, [float(row[name]) for row in known]
+
+
 folder = pathlib.Path(__file__).parent / "space_invaders"
 figure = matplotlib.figure.Figure(figsize=(7, 4.2), layout="constrained")
 axes = figure.subplots()
@@ -20,15 +28,12 @@ for label, name in (
 ):
     with open(folder / name, newline="") as file:
         rows = list(csv.DictReader(file))
-    steps = [float(row["environment_steps"]) for row in rows]
     (line,) = axes.plot(
-        steps,
-        [float(row["evaluation_return"]) for row in rows],
+        *points(rows, "evaluation_return"),
         label=f"{label}, evaluated on 10 games",
     )
     axes.plot(
-        steps,
-        [float(row["episode_return"]) for row in rows],
+        *points(rows, "episode_return"),
         color=line.get_color(),
         linestyle=":",
         label=f"{label}, while learning",

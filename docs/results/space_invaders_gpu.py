@@ -39,6 +39,8 @@ import keras_rlkit as rlk  # noqa: E402
 STEPS_PER_UPDATE, EXECUTION, BATCH, FRAME_SKIP = 4, 16, 32, 4
 MILESTONES = (1, 5, 10)  # million frames
 EPSILONS = (0.001, 0.05)
+# What stands in `history.csv` where an epoch has no score.
+MISSING = ("NA", "nan")
 
 parser = argparse.ArgumentParser(
     description=__doc__, formatter_class=argparse.RawTextHelpFormatter
@@ -72,10 +74,11 @@ class Clock(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         logs["seconds"] = time.perf_counter() - START
+        score = logs.get("episode_return")
         print(
             f"{logs['seconds']:6.0f} s, {logs['environment_steps']:9,} steps, "
-            f"return {logs['episode_return']:6.1f}, "
-            f"loss {logs['loss']:.4f}, q {logs['q_value']:.2f}",
+            + ("" if score is None else f"return {score:6.1f}, ")
+            + f"loss {logs['loss']:.4f}, q {logs['q_value']:.2f}",
             flush=True,
         )
 
@@ -125,10 +128,10 @@ def training_return(
         reached = float(row["environment_steps"])
         played, middle = reached - before, (reached + before) / 2
         before = reached
-        score, length = (
-            float(row[name]) for name in ("episode_return", "episode_length")
-        )
-        if first < middle <= last and not math.isnan(score):
+        # No game ended in an epoch without a score.
+        if first < middle <= last and row["episode_return"] not in MISSING:
+            score = float(row["episode_return"])
+            length = float(row["episode_length"])
             total += score * played / length
             games += played / length
     return total / games if before >= last and games else None

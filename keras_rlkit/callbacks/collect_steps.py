@@ -8,6 +8,7 @@ import numpy as np
 from keras_rlkit.callbacks.collector import Collector, check_reward_range
 from keras_rlkit.callbacks.time_split import TimeSplit
 from keras_rlkit.environments import Step
+from keras_rlkit.models.checks_data import check_steps
 from keras_rlkit.utils import (
     check_non_negative_integer,
     check_positive_number,
@@ -17,7 +18,8 @@ from keras_rlkit.utils import (
 class CollectSteps(Collector):
     """Plays a fixed number of environment steps for each gradient step.
 
-    Give it to `fit` together with `buffer.dataset(batch_size)`. Before the
+    Give it to `fit` together with `buffer.dataset(batch_size)` and
+    `steps_per_epoch`, a multiple of `steps_per_execution`. Before the
     first gradient step it fills the buffer with `warmup_steps` steps of random
     actions, or more if a batch needs more; those that the model forbids by
     -inf aren't played. From then on it plays
@@ -60,7 +62,8 @@ class CollectSteps(Collector):
 
     Raises:
         ValueError: If an argument is out of its range, or environment, buffer
-            and model don't fit each other.
+            and model don't fit each other; in `fit`, if `steps_per_epoch` is
+            missing.
 
     Example:
 
@@ -125,6 +128,9 @@ class CollectSteps(Collector):
 
     def on_train_begin(self, logs: dict | None = None) -> None:
         """Fill the buffer, once."""
+        if "steps" in (self.params or {}):
+            steps = {"steps_per_epoch": self.params["steps"]}
+            check_steps(steps, "steps_per_epoch", "fit")
         self._check_model()
         executions = self.model.steps_per_execution
         self.buffer.batches_per_execution = executions

@@ -13,6 +13,7 @@ from keras_rlkit.callbacks.players import (
     register_player,
     set_policy_state,
 )
+from keras_rlkit.callbacks.score_readers import prepare_score_readers
 from keras_rlkit.environments import Step, as_vector
 from keras_rlkit.policies.random_actions import (
     forbidden_actions,
@@ -34,10 +35,14 @@ class Collector(keras.callbacks.Callback):
 
     Logs:
         `episode_return`, `episode_length`: means over the episodes that ended
-        in this epoch; the last means while none has, NaN before the first.
+        in this epoch. In an epoch in which none has, they are missing:
+        `History` then holds `None`, and `CSVLogger` writes `NA`.
         `environment_steps`: steps since the beginning, over all environments.
         `epsilon`: where the policy has it.
     """
+
+    # What the logs lack in some epochs.
+    score_names = ("episode_return", "episode_length")
 
     def __init__(
         self, environment: Any, policy: Callable, seed: int | None = None
@@ -52,18 +57,18 @@ class Collector(keras.callbacks.Callback):
         self._statistics = EpisodeStatistics(self.environment.num_envs)
         self._returns: list[float] = []
         self._lengths: list[int] = []
-        self._begin_means = False
 
     def set_model(self, model: keras.Model) -> None:
         """Take the model that `fit` trains."""
         super().set_model(model)
         register_player(model, self)
+        prepare_score_readers(self)
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         """Begin new means of the episodes' scores."""
         # Episodes of a warm-up belong to no epoch.
-        self._take_scores()
-        self._begin_means = True
+        self._statistics.take()
+        self._returns, self._lengths = [], []
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         """Put the scores where `History`, `CSVLogger` and others read."""
@@ -110,7 +115,6 @@ class Collector(keras.callbacks.Callback):
             "statistics": self._statistics.get_state(),
             "returns": self._returns,
             "lengths": self._lengths,
-            "begin_means": self._begin_means,
         }
 
     def set_state(self, state: dict[str, Any]) -> None:
@@ -135,7 +139,6 @@ class Collector(keras.callbacks.Callback):
         self._statistics.set_state(state["statistics"])
         self._returns = list(state["returns"])
         self._lengths = list(state["lengths"])
-        self._begin_means = state["begin_means"]
 
     def _start(self) -> None:
         """Reset the environment, unless an episode is under way."""
@@ -166,9 +169,6 @@ class Collector(keras.callbacks.Callback):
 
     def _take_scores(self) -> None:
         returns, lengths = self._statistics.take()
-        if returns and self._begin_means:
-            self._returns, self._lengths = [], []
-            self._begin_means = False
         self._returns += returns
         self._lengths += lengths
 
@@ -176,8 +176,9 @@ class Collector(keras.callbacks.Callback):
         self._take_scores()
         if logs is None:
             return
-        logs["episode_return"] = _mean(self._returns)
-        logs["episode_length"] = _mean(self._lengths)
+        if self._returns:
+            logs["episode_return"] = float(np.mean(self._returns))
+            logs["episode_length"] = float(np.mean(self._lengths))
         logs["environment_steps"] = self.environment_steps
         epsilon = getattr(self.policy, "epsilon", None)
         if epsilon is not None:
@@ -204,7 +205,3 @@ def check_reward_range(reward_range: Any) -> tuple[float, float] | None:
             f"or None. Received: reward_range={reward_range!r}."
         )
     return float(pair[0]), float(pair[1])
-
-
-def _mean(values: list[float] | list[int]) -> float:
-    return float(np.mean(values)) if values else float("nan")

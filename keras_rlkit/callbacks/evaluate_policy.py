@@ -1,5 +1,6 @@
 """Plays whole episodes without learning, to see how good a model is."""
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,7 @@ from keras_rlkit.callbacks.players import (
     register_player,
     set_policy_state,
 )
+from keras_rlkit.callbacks.score_readers import prepare_score_readers
 from keras_rlkit.environments import as_vector
 from keras_rlkit.utils import (
     check_non_negative_integer,
@@ -32,14 +34,19 @@ class EvaluatePolicy(keras.callbacks.Callback):
         episodes: Positive integer, episodes to play each time.
         every_epochs: Positive integer, epochs from one evaluation to the next.
             The first epoch is evaluated as well, so that there is a score
-            from the beginning: Keras' callbacks that watch a value, such as
-            `ModelCheckpoint`, would keep a NaN for ever. Defaults to 1.
+            from the beginning. Defaults to 1.
         seed: Non-negative integer to begin each evaluation with the same
             reset, or `None` to let the environment's randomness run on.
+        max_steps: Positive integer, environment steps after which an episode
+            ends for the evaluation although it goes on, as where a policy
+            walks into a wall for ever. Its score is what it has brought so
+            far. Defaults to 27,000, half an hour of an Atari game.
 
     Logs:
-        `evaluation_return`, the mean true score; between evaluations the
-        last one.
+        `evaluation_return`, the mean true score, in the epochs that are
+        evaluated. In others it is missing: `History` then holds `None`, and
+        `CSVLogger` writes `NA`. `evaluation_unfinished`, how many episodes
+        were ended by `max_steps`, where there were any; a warning says so.
 
     Raises:
         ValueError: If an argument is out of its range.
@@ -61,6 +68,9 @@ class EvaluatePolicy(keras.callbacks.Callback):
         4, https://arxiv.org/abs/1709.06009
     """
 
+    # What the logs lack in some epochs.
+    score_names = ("evaluation_return", "evaluation_unfinished")
+
     def __init__(
         self,
         environment: Any,
@@ -68,6 +78,7 @@ class EvaluatePolicy(keras.callbacks.Callback):
         episodes: int,
         every_epochs: int = 1,
         seed: int | None = None,
+        max_steps: int = 27_000,
     ):
         super().__init__()
         self.environment = as_vector(environment)
@@ -77,19 +88,25 @@ class EvaluatePolicy(keras.callbacks.Callback):
         self.seed = (
             None if seed is None else check_non_negative_integer("seed", seed)
         )
+        self.max_steps = check_positive_integer("max_steps", max_steps)
         self._last: float | None = None
+        self._unfinished = 0
 
     def set_model(self, model: keras.Model) -> None:
         """Take the model that `fit` trains."""
         super().set_model(model)
         register_player(model, self)
+        prepare_score_readers(self)
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         """Evaluate if it is time."""
-        if self._last is None or (epoch + 1) % self.every_epochs == 0:
-            self._last = float(np.mean(self.evaluate(self.model)))
+        if self._last is not None and (epoch + 1) % self.every_epochs:
+            return
+        self._last = float(np.mean(self.evaluate(self.model)))
         if logs is not None:
             logs["evaluation_return"] = self._last
+            if self._unfinished:
+                logs["evaluation_unfinished"] = self._unfinished
 
     def settle(self, seed: int) -> None:
         """Bring everything into a state that `get_state` can tell.
@@ -144,16 +161,35 @@ class EvaluatePolicy(keras.callbacks.Callback):
             np.arange(count) < self.episodes % count
         )
         played = np.zeros(count, np.int64)
-        score = np.zeros(count)
+        score, length = np.zeros(count), np.zeros(count, np.int64)
+        # Rows whose episode goes on although `max_steps` has ended it here.
+        cut = np.zeros(count, bool)
         returns: list[float] = []
-        steps = 0
+        steps = self._unfinished = 0
         while len(returns) < self.episodes:
+            if cut[played < share].all():
+                observation = environment.reset()
+                score[:], length[:], cut[:] = 0.0, 0, False
             step = environment.step(self.policy(model, observation, steps))
             steps += count
             observation = step.to_act_on(observation)
             score += np.where(step.valid, step.reward, 0.0)
+            length += step.valid
             ended = step.valid & (step.terminated | step.truncated)
-            returns += score[ended & (played < share)].tolist()
-            played += ended
-            score[ended] = 0.0
+            too_long = (length >= self.max_steps) & ~ended & ~cut
+            scored = ((ended & ~cut) | too_long) & (played < share)
+            returns += score[scored].tolist()
+            self._unfinished += int(np.count_nonzero(scored & too_long))
+            played += scored
+            cut = (cut | too_long) & ~ended
+            score[ended], length[ended] = 0.0, 0
+        if self._unfinished:
+            warnings.warn(
+                f"{self._unfinished} of {self.episodes} evaluation episodes "
+                f"were ended by `max_steps`, {self.max_steps} steps. Their "
+                "scores are those until then. Give the environment a time "
+                "limit, as `gymnasium.wrappers.TimeLimit`, or "
+                "`EvaluatePolicy` another `max_steps`.",
+                stacklevel=2,
+            )
         return np.array(returns)

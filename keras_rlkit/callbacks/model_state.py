@@ -17,7 +17,7 @@ def get_model_state(model: keras.Model) -> dict[str, Any]:
         and of its layers, in their order, and the optimizer's variables.
     """
     return {
-        name: [_to_array(variable) for variable in variables]
+        name: [to_plain_array(variable) for variable in variables]
         for name, variables in _variables(model).items()
     }
 
@@ -34,7 +34,7 @@ def set_model_state(model: keras.Model, state: dict[str, Any]) -> None:
     """
     variables = _variables(model)
     for name, listed in variables.items():
-        expected = [_layout(_to_array(variable)) for variable in listed]
+        expected = [_layout(to_plain_array(variable)) for variable in listed]
         received = [_layout(array) for array in state[name]]
         if expected != received:
             raise ValueError(
@@ -54,7 +54,15 @@ def _variables(model: keras.Model) -> dict[str, list[keras.Variable]]:
     return {"model": model.variables, "optimizer": optimizer.variables}
 
 
-def _to_array(variable: keras.Variable) -> np.ndarray:
+def to_plain_array(variable: keras.Variable | np.ndarray) -> np.ndarray:
+    """Return a variable's value in a dtype of NumPy's own, bit for bit.
+
+    Args:
+        variable: Keras variable, or an array.
+
+    Returns:
+        An array, to be seen through `view(dtype)` as what it was.
+    """
     array = np.asarray(keras.ops.convert_to_numpy(variable))
     # bfloat16 is no dtype of NumPy's own.
     own = array.dtype.kind in "biufc"

@@ -2,6 +2,7 @@
 
 import pathlib
 import random
+import sys
 from typing import Any
 
 import keras
@@ -9,6 +10,12 @@ import numpy as np
 
 from keras_rlkit.callbacks.model_state import get_model_state, set_model_state
 from keras_rlkit.callbacks.players import find_players
+from keras_rlkit.callbacks.score_readers import find_siblings
+from keras_rlkit.callbacks.watcher_state import (
+    get_watcher_states,
+    has_stopped,
+    set_watcher_states,
+)
 from keras_rlkit.replay.save_folder import SaveFolder
 from keras_rlkit.utils import check_positive_integer, make_generator
 
@@ -30,8 +37,12 @@ class ResumeTraining(keras.callbacks.Callback):
     same `fit` its counters, its scores, its policy and its environment; the
     content, open n-step windows, sampler, priorities and generator of their
     buffers; and the global generators of Python and NumPy. Metrics begin anew
-    in each epoch anyhow. What Keras' own callbacks remember, such as
-    `EarlyStopping`, is not saved.
+    in each epoch anyhow. Of other callbacks in the same `fit`: what Keras'
+    `ModelCheckpoint`, `EarlyStopping` and `ReduceLROnPlateau` remember, so
+    that the best model of all is kept and a training that was stopped stays
+    stopped; and the state of those of your own that have `get_state` and
+    `set_state`, nested dictionaries and lists of numbers, strings and arrays.
+    Give `CSVLogger` `append=True`: it begins a new file otherwise.
 
     An environment is saved exactly where its whole state is numbers and
     arrays: gymnasium's classic control and toy text and environments like
@@ -110,6 +121,8 @@ class ResumeTraining(keras.callbacks.Callback):
         self._saves = SaveFolder(folder)
         self._generator = make_generator(seed)
         self._history: dict[str, Any] | None = None
+        self._watchers: list[keras.callbacks.Callback] = []
+        self._watcher_states: list[dict[str, Any]] = []
         # Epochs that had ended when the last save was written or read.
         self._saved = 0
         self._ended = 0
@@ -118,15 +131,20 @@ class ResumeTraining(keras.callbacks.Callback):
         """Resume the last save, if there is one."""
         self._saved = self._ended = 0
         self._history = None
+        self._watchers = self._others()
         state = self._saves.read()
         if state is not None:
             self._set_state(state)
             self._saved = self._ended = state["epoch"]
-            self.model._initial_epoch = state["epoch"]
+            stopped = has_stopped(self._watchers, self._watcher_states)
+            # Keras looks at it once all callbacks have begun.
+            self.model._initial_epoch = (
+                sys.maxsize if stopped else state["epoch"]
+            )
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         """Save, if it is time: everything of the last epoch is done."""
-        self._restore_history()
+        self._restore_the_past()
         if self._ended > self._saved and self._ended % self.every == 0:
             self._save()
 
@@ -136,7 +154,7 @@ class ResumeTraining(keras.callbacks.Callback):
 
     def on_train_end(self, logs: dict | None = None) -> None:
         """Save what came after the last save."""
-        self._restore_history()
+        self._restore_the_past()
         if self._ended > self._saved:
             self._save()
 
@@ -154,6 +172,7 @@ class ResumeTraining(keras.callbacks.Callback):
             "epoch": self._ended,
             "model": get_model_state(self.model),
             "callbacks": [p.get_state() for p in self._players()],
+            "watchers": get_watcher_states(self._watchers),
             "buffers": [b.get_state() for b in self._buffers()],
             "parts": self._parts(),
             "history": {"epoch": history.epoch, "logs": history.history},
@@ -186,6 +205,8 @@ class ResumeTraining(keras.callbacks.Callback):
                 "Take another folder for another training."
             ) from error
         self._history = state["history"]
+        # Older saves have none.
+        self._watcher_states = state.get("watchers", [])
         self._generator.bit_generator.state = state["generator"]
         version, words, gauss = state["python"]
         random.setstate((version, tuple(words), gauss))
@@ -195,6 +216,10 @@ class ResumeTraining(keras.callbacks.Callback):
         # Callbacks of one `fit` share one dictionary.
         players = find_players(self.model)[::-1]
         return [p for p in players if p.params is self.params]
+
+    def _others(self) -> list[keras.callbacks.Callback]:
+        known = [self, *self._players()]
+        return [s for s in find_siblings(self) if s not in known]
 
     def _buffers(self) -> list[Any]:
         buffers = [getattr(p, "buffer", None) for p in self._players()]
@@ -207,11 +232,12 @@ class ResumeTraining(keras.callbacks.Callback):
             "buffers": [type(part).__name__ for part in self._buffers()],
         }
 
-    def _restore_history(self) -> None:
-        """Put back the past epochs; `History` empties itself in the middle."""
+    def _restore_the_past(self) -> None:
+        """Put back what callbacks empty when training begins."""
         if self._history is None:
             return
         self.model._initial_epoch = None
         self.model.history.epoch = self._history["epoch"]
         self.model.history.history = self._history["logs"]
+        set_watcher_states(self._watchers, self._watcher_states)
         self._history = None

@@ -5,8 +5,10 @@ from typing import Any
 
 import keras
 
+from keras_rlkit.models.checks_data import ChecksData
 
-class Agent(keras.Model):
+
+class Agent(ChecksData, keras.Model):
     """Base of models that act with a network of the user's.
 
     Subclasses give that network in `_acting_network`: it takes what the model

@@ -21,8 +21,10 @@ def learning_curve(
 ) -> None:
     r"""Draw columns of `keras.callbacks.CSVLogger` files over each other.
 
-    One file gives one line per column; several files, one for each seed, give
-    the mean as a line and one standard deviation as a band.
+    One file gives one line per column, through the epochs that have a value.
+    Several files, one for each seed, give the mean as a line and one standard
+    deviation as a band; between two of its values a run counts with the
+    straight line from one to the other.
 
     Args:
         runs: Name of one file, or a list of names.
@@ -66,9 +68,13 @@ def learning_curve(
     axes = figure.subplots()
     steps = np.mean([table[x][:length] for table in tables], axis=0)
     for column, label in y.items():
-        values = np.array([table[column][:length] for table in tables])
-        # An epoch in which no run has a value yet has no mean.
-        known = ~np.isnan(values).all(axis=0)
+        # An epoch in which no run has a value has no mean.
+        known = ~np.isnan([table[column][:length] for table in tables]).all(
+            axis=0
+        )
+        values = np.array(
+            [_fill_gaps(table[x], table[column])[:length] for table in tables]
+        )
         mean = np.nanmean(values[:, known], axis=0)
         (line,) = axes.plot(steps[known], mean, label=label)
         if len(tables) > 1:
@@ -98,6 +104,13 @@ def learning_curve(
     figure.savefig(path, dpi=120)
 
 
+def _fill_gaps(x: np.ndarray, values: np.ndarray) -> np.ndarray:
+    known = ~np.isnan(values)
+    if not known.any():
+        return values
+    return np.interp(x, x[known], values[known], left=np.nan, right=np.nan)
+
+
 def _read(
     path: str | pathlib.Path, columns: Sequence[str]
 ) -> dict[str, np.ndarray]:
@@ -114,7 +127,7 @@ def _read(
             f"`x` and `y` must name columns of {str(path)!r}, which has "
             f"{list(rows[0])}. Received: {missing}."
         )
-    # `CSVLogger` writes NA for a value that isn't there yet.
+    # `CSVLogger` writes NA for a value that isn't there.
     return {
         name: np.array(
             [np.nan if row[name] == "NA" else float(row[name]) for row in rows]

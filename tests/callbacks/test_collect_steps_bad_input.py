@@ -1,4 +1,5 @@
 import keras
+import numpy as np
 import pytest
 from gymnasium import spaces
 
@@ -42,6 +43,35 @@ def test_a_model_that_does_not_tell_its_shape():
     collect.set_model(Untold())
     collect.on_train_begin()
     assert collect.environment_steps == 5
+
+
+def test_an_epoch_without_an_end():
+    environment = make_scripted()
+    buffer = make_buffer(environment)
+    collect = CollectSteps(environment, buffer, Spy(), 1, 5)
+    # Any model, not only those of the kit.
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    model.compile("sgd", "mse")
+
+    def endless():
+        while True:
+            yield np.zeros((1, 3), "float32"), np.zeros((1, 2), "float32")
+
+    with pytest.raises(
+        ValueError,
+        match="`steps_per_epoch` must be given to `fit` for data without an "
+        r"end, .* Received: steps_per_epoch=None\. Pass a number of",
+    ):
+        model.fit(endless(), callbacks=[collect], shuffle=False, verbose=0)
+    assert environment.steps == 0
+    model.fit(
+        endless(),
+        steps_per_epoch=3,
+        callbacks=[collect],
+        shuffle=False,
+        verbose=0,
+    )
+    assert environment.steps == 5 + 3
 
 
 def test_continuous_actions():

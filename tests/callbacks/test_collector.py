@@ -1,5 +1,4 @@
 import csv
-import math
 import re
 
 import keras
@@ -62,11 +61,11 @@ def test_history_has_the_means_of_each_epoch():
 def test_before_the_first_end_of_an_episode_there_is_no_mean():
     callback, data = collect(make_scripted(lengths=(8, 3)), warmup_steps=4)
     history = fit(make_agent(), data, [callback], steps=2, epochs=4)
-    assert math.isnan(history["episode_return"][0])
-    assert math.isnan(history["episode_length"][0])
     # The second epoch ends the first episode at step 8, the fourth the next
-    # one at step 11. The third repeats what was known.
-    assert history["episode_return"][1:] == [8.0, 8.0, 3.0]
+    # one at step 11. The first and third have nothing to tell.
+    assert history["episode_return"] == [None, 8.0, None, 3.0]
+    assert history["episode_length"] == [None, 8.0, None, 3.0]
+    assert history["environment_steps"] == [6, 8, 10, 12]
 
 
 def test_episodes_of_the_warm_up_belong_to_no_epoch():
@@ -75,9 +74,8 @@ def test_episodes_of_the_warm_up_belong_to_no_epoch():
     callback, data = collect(make_scripted(lengths=lengths), warmup_steps=10)
     kept = Kept()
     history = fit(make_agent(), data, [callback, kept], steps=5, epochs=1)
-    # What the warm-up scored is shown until there is news.
-    shown = [logs["episode_return"] for logs in kept.batches]
-    assert shown == [1.0, 1.0, 1.0, 1.0, 5.0]
+    shown = [logs.get("episode_return") for logs in kept.batches]
+    assert shown == [None, None, None, None, 5.0]
     assert history["episode_return"] == [5.0]
 
 
@@ -159,7 +157,7 @@ def test_an_episode_goes_on_from_one_fit_to_the_next():
     agent = make_agent()
     first = fit(agent, data, [callback], steps=2)
     second = fit(agent, data, [callback], steps=2)
-    assert math.isnan(first["episode_return"][0])
+    assert "episode_return" not in first
     assert second["episode_return"] == [7.0]
     assert second["environment_steps"] == [8]
     # One reset at the start, one at the end of the episode.

@@ -1,3 +1,6 @@
+import csv
+import warnings
+
 import keras
 import numpy as np
 import pytest
@@ -90,7 +93,7 @@ def test_weights_of_the_moment_during_fit():
     assert environment.actions == [1, 1]
 
 
-def test_logs_keep_the_last_result_between_evaluations():
+def test_scores_stand_in_the_epochs_that_are_evaluated():
     # Every evaluation plays one episode, one step longer than the last one.
     environment = make_scripted(lengths=(2, 3, 4))
     evaluation = EvaluatePolicy(
@@ -100,8 +103,8 @@ def test_logs_keep_the_last_result_between_evaluations():
     # The first epoch, the second and the fourth. A finished episode is followed
     # by a reset, and so is each evaluation: every second length is played.
     scores = history["evaluation_return"]
-    assert scores == [2.0, 4.0, 4.0, 3.0, 3.0]
-    assert all(type(score) is float for score in scores)
+    assert scores == [2.0, 4.0, None, 3.0, None]
+    assert all(type(score) is float for score in scores if score)
 
 
 def test_the_best_model_can_be_kept(tmp_path):
@@ -143,6 +146,56 @@ def test_the_seed_begins_each_evaluation_alike():
     assert seeds == [7, None, 7, None, None, None, None, None]
 
 
+@pytest.mark.parametrize(
+    ("episodes", "max_steps", "expected", "unfinished"),
+    [
+        # Environment 0 gives 1 for each episode of one step, environment 1 as
+        # much as it has steps of its 40.
+        (2, 41, [1, 40], 0),
+        (2, 40, [1, 40], 0),
+        (2, 39, [1, 39], 1),
+        # The second episode of environment 1 begins with a reset.
+        (4, 7, [1, 1, 7, 7], 2),
+        (3, 7, [1, 1, 7], 1),
+        (2, 1, [1, 1], 1),
+    ],
+)
+@pytest.mark.parametrize("mode", ["same_step", "next_step"])
+def test_an_episode_without_an_end_is_ended(
+    mode, episodes, max_steps, expected, unfinished
+):
+    environment = make_scripted(2, mode, lengths=[(1,), (40,)])
+    evaluation = EvaluatePolicy(
+        environment, Spy(), episodes, max_steps=max_steps
+    )
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        assert sorted(evaluation.evaluate(None).tolist()) == expected
+    said = [str(warning.message) for warning in warned]
+    assert said == [
+        f"{unfinished} of {episodes} evaluation episodes were ended by "
+        f"`max_steps`, {max_steps} steps. Their scores are those until then. "
+        "Give the environment a time limit, as `gymnasium.wrappers.TimeLimit`"
+        ", or `EvaluatePolicy` another `max_steps`."
+    ] * bool(unfinished)
+
+
+def test_episodes_that_were_ended_stand_in_the_logs(tmp_path):
+    # The first evaluation plays 2 steps, the second 3 of 4.
+    environment = make_scripted(lengths=(2, 3, 4))
+    evaluation = EvaluatePolicy(environment, Greedy(), 1, max_steps=3)
+    logger = keras.callbacks.CSVLogger(tmp_path / "history.csv")
+    with pytest.warns(UserWarning, match="1 of 1 evaluation episodes were end"):
+        history = fit(
+            make_agent(), SameBatch(), [evaluation, logger], steps=1, epochs=2
+        )
+    assert history["evaluation_return"] == [2.0, 3.0]
+    assert history["evaluation_unfinished"] == [None, 1]
+    with open(tmp_path / "history.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["evaluation_unfinished"] for row in rows] == ["NA", "1"]
+
+
 def test_training_does_not_notice_it():
     def train(callbacks):
         keras.utils.set_random_seed(0)
@@ -168,6 +221,10 @@ def test_training_does_not_notice_it():
         (
             {"episodes": 1, "seed": -1},
             r"`seed` must be a non-negative integer\. Received: seed=-1\.",
+        ),
+        (
+            {"episodes": 1, "max_steps": 0},
+            r"`max_steps` must be a positive integer\. Received: max_steps=0",
         ),
     ],
 )

@@ -1,5 +1,7 @@
 """The Python of README and pages runs, with smaller numbers."""
 
+import ast
+import contextlib
 import pathlib
 import re
 
@@ -10,7 +12,7 @@ ROOT = pathlib.Path(__file__).parents[2]
 ATARI = {
     "capacity=200_000": "capacity=1_000",
     "epochs=30": "epochs=1",
-    "steps_per_epoch=2_500": "steps_per_epoch=16",
+    "steps_per_epoch=2_500": "steps_per_epoch=20",
     "warmup_steps=10_000": "warmup_steps=200",
 }
 CARTPOLE = {
@@ -36,7 +38,9 @@ def blocks(page):
 @pytest.mark.parametrize(
     "page, smaller, leaves, backend", EXAMPLES, ids=[e[0] for e in EXAMPLES]
 )
-def test_example(page, smaller, leaves, backend, tmp_path, monkeypatch):
+def test_example(
+    page, smaller, leaves, backend, tmp_path, monkeypatch, as_printed
+):
     if backend not in (None, keras.backend.backend()):
         pytest.skip(f"the example is for the {backend} backend")
     monkeypatch.chdir(tmp_path)
@@ -50,6 +54,31 @@ def test_example(page, smaller, leaves, backend, tmp_path, monkeypatch):
     assert leaves is None or (tmp_path / leaves).stat().st_size > 10_000
 
 
+@pytest.mark.parametrize("page", [example[0] for example in EXAMPLES])
+def test_steps_of_an_epoch_are_whole_executions(page):
+    tree = ast.parse("\n".join(blocks(page)))
+    numbers = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign):
+            with contextlib.suppress(ValueError):
+                (names,), value = node.targets, ast.literal_eval(node.value)
+                several = isinstance(names, ast.Tuple)
+                names = names.elts if several else [names]
+                values = value if several else [value]
+                numbers |= {n.id: v for n, v in zip(names, values, strict=True)}
+
+    def values(name):
+        return [
+            eval(ast.unparse(node.value), {}, dict(numbers))
+            for node in ast.walk(tree)
+            if isinstance(node, ast.keyword) and node.arg == name
+        ]
+
+    for steps in values("steps_per_epoch"):
+        for executed in values("steps_per_execution"):
+            assert not steps % executed, f"{steps} steps by {executed}"
+
+
 def test_all_pages_with_python_are_here():
     pages = {
         str(page.relative_to(ROOT))
@@ -61,8 +90,6 @@ def test_all_pages_with_python_are_here():
 
 
 def test_main_job_is_ten_statements():
-    import ast
-
     (code,) = blocks("docs/index.md")
     assert len(ast.parse(code).body) == 10
 

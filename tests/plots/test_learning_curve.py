@@ -91,6 +91,44 @@ def test_mean_and_spread_of_several_runs(tmp_path, figures):
     assert axes.get_xlabel() == "environment_steps"
 
 
+def test_runs_that_were_measured_in_different_epochs(tmp_path, figures):
+    # The first run is at 1, 3 and 5 where it was measured, so at 2 halfway.
+    # Nobody was measured at 400, and the second run not before 200.
+    runs = [
+        write(
+            tmp_path / "0.csv",
+            "0,100,1,NA,",
+            "1,200,NA,NA,",
+            "2,300,3,NA,",
+            "3,400,NA,NA,",
+            "4,500,5,NA,",
+        ),
+        write(
+            tmp_path / "1.csv",
+            "0,100,NA,NA,",
+            "1,200,4,NA,",
+            "2,300,NA,NA,",
+            "3,400,NA,NA,",
+            "4,500,10,NA,",
+        ),
+    ]
+    learning_curve(
+        runs,
+        x="environment_steps",
+        y={"episode_return": "two seeds"},
+        path=tmp_path / "curve.png",
+    )
+    # At 300 the second run is a third of its way from 4 to 10.
+    expected = [[100, 1], [200, (2 + 4) / 2], [300, (3 + 6) / 2], [500, 7.5]]
+    assert lines_of(figures[0]) == [expected]
+    assert band_of(figures[0]) == {
+        100: (1, 1),
+        200: (2, 4),
+        300: (3, 6),
+        500: (5, 10),
+    }
+
+
 def test_lines_to_compare_with(tmp_path, figures):
     run = write(tmp_path / "run.csv", "0,100,1,1,")
     learning_curve(

@@ -6,7 +6,7 @@ from tests.recipes.running import RECIPES, run_here
 
 
 @pytest.fixture
-def run(monkeypatch, capsys):
+def run(monkeypatch, capsys, as_printed):
     """Runs a recipe in short; returns its results and its last line."""
 
     def run_recipe(name, folder, *flags):

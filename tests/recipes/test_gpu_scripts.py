@@ -126,6 +126,7 @@ def test_study_means_over_games():
         }
 
     history = [
+        row(50_000, "NA", "NA"),
         row(100_000, float("nan"), float("nan")),
         row(200_000, 100, 1_000),  # 100 games
         row(251_000, 400, 510),  # 100 games

@@ -277,6 +277,7 @@ class ReplayBuffer(BatchSupply, BufferState):
             (self.num_envs, *self.observation_shape),
             self.observation_dtype,
             self.num_actions,
+            self.n_step,
         )
         step = step._replace(
             observation=frames_first(step.observation, self.frame_stack),

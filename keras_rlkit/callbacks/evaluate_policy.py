@@ -6,6 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_rlkit.callbacks.episode_statistics import true_returns
 from keras_rlkit.callbacks.players import (
     get_policy_state,
     register_player,
@@ -38,7 +39,8 @@ class EvaluatePolicy(keras.callbacks.Callback):
             reset, or `None` to let the environment's randomness run on.
 
     Logs:
-        `evaluation_return`, the mean true score; between evaluations the
+        `evaluation_return`, the mean true score (what `info["episode"]` of
+        gymnasium's `RecordEpisodeStatistics` tells, else the sum of rewards); between evaluations the
         last one.
 
     Raises:
@@ -153,7 +155,8 @@ class EvaluatePolicy(keras.callbacks.Callback):
             observation = step.observation
             score += np.where(step.valid, step.reward, 0.0)
             ended = step.valid & (step.terminated | step.truncated)
-            returns += score[ended & (played < share)].tolist()
+            scores = true_returns(score, step.episode_return)
+            returns += scores[ended & (played < share)].tolist()
             played += ended
             score[ended] = 0.0
         return np.array(returns)

@@ -39,8 +39,7 @@ class EvaluatePolicy(keras.callbacks.Callback):
             reset, or `None` to let the environment's randomness run on.
 
     Logs:
-        `evaluation_return`, the mean true score (what `info["episode"]` of
-        gymnasium's `RecordEpisodeStatistics` tells, else the sum of rewards); between evaluations the
+        `evaluation_return`, the mean true score; between evaluations the
         last one.
 
     Raises:
@@ -137,7 +136,9 @@ class EvaluatePolicy(keras.callbacks.Callback):
             model: Any model that the policy can act with.
 
         Returns:
-            True scores of the episodes, float64 [episodes].
+            True scores of the episodes, float64 [episodes]: what the
+            environment tells in `info["episode"]`, as gymnasium's
+            `RecordEpisodeStatistics` does, else the sums of the rewards.
         """
         environment = self.environment
         observation = environment.reset(seed=self.seed)

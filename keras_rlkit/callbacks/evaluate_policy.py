@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from keras_rlkit.callbacks.episode_statistics import true_returns
+from keras_rlkit.callbacks.partners import check_policy
 from keras_rlkit.callbacks.players import (
     get_policy_state,
     register_player,
@@ -73,6 +74,7 @@ class EvaluatePolicy(keras.callbacks.Callback):
         super().__init__()
         self.environment = as_vector(environment)
         self.policy = policy
+        check_policy(policy, self.environment.action_space)
         self.episodes = check_positive_integer("episodes", episodes)
         self.every_epochs = check_positive_integer("every_epochs", every_epochs)
         self.seed = (

@@ -116,7 +116,9 @@ class VectorAdapter:
         if not self._discrete:
             raise ValueError(
                 "`environment` must have a `Discrete` action space for this. "
-                f"Received: action_space={self.action_space}."
+                f"Received: action_space={self.action_space}. For continuous "
+                'actions use `ActorCritic(distribution="gaussian")`, '
+                "`EpisodeBuffer`, `CollectRollout` and `Gaussian`."
             )
         return int(self.action_space.n)
 

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 from keras_rlkit.models.actor_critic_networks import check_networks
+from keras_rlkit.models.fit_data import check_fit_data
 from keras_rlkit.models.kl_stop import LargestKL, keep_old_where_stopped
 from keras_rlkit.ops import (
     categorical_log_probability,
@@ -128,6 +129,9 @@ class ActorCritic(keras.Model):
         https://iclr-blog-track.github.io/2022/03/25/ppo-implementation-details/
     """
 
+    # Which buffers and collectors belong to it.
+    learns_from = "advantages"
+
     def __init__(
         self,
         policy_network: keras.Model,
@@ -220,6 +224,23 @@ class ActorCritic(keras.Model):
         else:
             output, value = output
         return {"policy": output, "value": keras.ops.squeeze(value, axis=-1)}
+
+    def fit(self, x: Any = None, *arguments: Any, **options: Any) -> Any:
+        """Train, as `keras.Model.fit` does, with its arguments.
+
+        Args:
+            x: Data, such as `buffer.dataset(minibatches=4)`.
+            *arguments: Others of `keras.Model.fit`.
+            **options: Others of `keras.Model.fit`.
+
+        Returns:
+            `keras.callbacks.History`.
+
+        Raises:
+            ValueError: If `x` is a buffer or an environment.
+        """
+        check_fit_data(x)
+        return super().fit(x, *arguments, **options)
 
     def compute_loss(
         self,

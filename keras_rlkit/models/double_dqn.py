@@ -5,6 +5,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_rlkit.models.fit_data import check_fit_data
 from keras_rlkit.models.fused_update import can_fuse, fused_train_step
 from keras_rlkit.models.jax_execution import can_scan, make_scan
 from keras_rlkit.models.target_network import copy_network
@@ -101,6 +102,9 @@ class DoubleDQN(keras.Model):
         3, https://arxiv.org/abs/1509.02971
     """
 
+    # Which buffers and collectors belong to it.
+    learns_from = "transitions"
+
     def __init__(
         self,
         q_network: keras.Model,
@@ -169,6 +173,23 @@ class DoubleDQN(keras.Model):
     def call(self, observation: Any, training: bool | None = None) -> Any:
         """Return the Q values of the online network."""
         return self.q_network(observation, training=training)
+
+    def fit(self, x: Any = None, *arguments: Any, **options: Any) -> Any:
+        """Train, as `keras.Model.fit` does, with its arguments.
+
+        Args:
+            x: Data, such as `replay.dataset(32)`.
+            *arguments: Others of `keras.Model.fit`.
+            **options: Others of `keras.Model.fit`.
+
+        Returns:
+            `keras.callbacks.History`.
+
+        Raises:
+            ValueError: If `x` is a buffer or an environment.
+        """
+        check_fit_data(x)
+        return super().fit(x, *arguments, **options)
 
     def compute_loss(
         self,

@@ -268,6 +268,8 @@ def check_space(
     if not hasattr(actions, "n") or actions.shape != ():
         raise ValueError(
             "`environment` must have discrete actions. Received: "
-            f"action_space={actions}."
+            f"action_space={actions}. For continuous ones use `EpisodeBuffer`, "
+            '`ActorCritic(distribution="gaussian")`, `CollectRollout` and '
+            "`Gaussian`."
         )
     return observations.shape, observations.dtype, num_envs, int(actions.n)

@@ -166,9 +166,22 @@ class EpisodeBuffer(EpochSupply):
         """
         return cls(discount, **{**_read_spaces(environment), **arguments})
 
+    @property
+    def gives(self) -> str:
+        """What models learn from that it belongs to."""
+        return "returns" if self.lambda_ is None else "advantages"
+
     def __len__(self) -> int:
         """Return how many transitions this epoch has so far."""
         return self._size
+
+    def __repr__(self) -> str:
+        """Say what it holds, and what `fit` takes instead of it."""
+        return (
+            f"<{type(self).__name__} of {self.gives} with {len(self):,} "
+            "transitions; `fit` takes its data: `dataset()`, or `batches()` "
+            "without TensorFlow>"
+        )
 
     def clear(self) -> None:
         """Forget everything and begin a new epoch."""
@@ -336,7 +349,8 @@ def _read_spaces(environment: Any) -> dict[str, Any]:
     if not discrete and not continuous:
         raise ValueError(
             "`environment` must have `Discrete` or one-dimensional `Box` "
-            f"actions. Received: action_space={actions}."
+            f"actions. Received: action_space={actions}. Flatten them in a "
+            "wrapper."
         )
     return {
         "observation_shape": observations.shape,

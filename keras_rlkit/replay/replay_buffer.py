@@ -112,6 +112,9 @@ class ReplayBuffer(BatchSupply, BufferState):
         Methods, https://doi.org/10.1038/nature14236
     """
 
+    # What models learn from that it belongs to.
+    gives = "transitions"
+
     def __init__(
         self,
         capacity: int,
@@ -219,6 +222,14 @@ class ReplayBuffer(BatchSupply, BufferState):
     def __len__(self) -> int:
         """Return how many transitions can be sampled."""
         return self._store.size
+
+    def __repr__(self) -> str:
+        """Say what it holds, and what `fit` takes instead of it."""
+        return (
+            f"<{type(self).__name__} with {len(self):,} of {self.capacity:,} "
+            "transitions; `fit` takes its data: `dataset(32)`, or "
+            "`batches(32)` without TensorFlow>"
+        )
 
     @property
     def nbytes(self) -> int:

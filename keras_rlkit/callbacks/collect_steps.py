@@ -6,6 +6,12 @@ from typing import Any
 import numpy as np
 
 from keras_rlkit.callbacks.collector import Collector, check_reward_range
+from keras_rlkit.callbacks.on_policy_collector import policy_output_shape
+from keras_rlkit.callbacks.partners import (
+    check_buffer,
+    check_model,
+    check_policy,
+)
 from keras_rlkit.callbacks.time_split import TimeSplit
 from keras_rlkit.environments import Step
 from keras_rlkit.models.checks_data import check_steps
@@ -231,6 +237,8 @@ class CollectSteps(Collector):
         return step.valid & ~ended & (step.lives >= 0) & (step.lives < lives)
 
     def _check_buffer(self) -> None:
+        check_buffer(("transitions",), self.buffer, self)
+        check_policy(self.policy, self.environment.action_space)
         expected = (
             self.environment.num_envs,
             self.environment.observation_shape,
@@ -246,9 +254,10 @@ class CollectSteps(Collector):
             )
 
     def _check_model(self) -> None:
+        check_model(self.buffer, self.model, self)
         expected = self.environment.num_actions
         # A subclassed model need not tell.
-        shape = getattr(self.model, "output_shape", None)
+        shape = policy_output_shape(self.model)
         if shape is not None and shape[-1] != expected:
             raise ValueError(
                 "The model must have one output for each action of the "

@@ -156,7 +156,10 @@ class Collector(keras.callbacks.Callback):
         step = self.environment.step(action)
         self._observation = step.to_act_on(observation)
         self._statistics.update(
-            step.reward, step.terminated | step.truncated, step.valid & scored
+            step.reward,
+            step.terminated | step.truncated,
+            step.valid & scored,
+            step.episode_return,
         )
         self.environment_steps += int(np.count_nonzero(step.valid))
         return observation, step

@@ -31,7 +31,11 @@ class EpisodeStatistics:
         self._lengths: list[int] = []
 
     def update(
-        self, reward: np.ndarray, end: np.ndarray, valid: np.ndarray
+        self,
+        reward: np.ndarray,
+        end: np.ndarray,
+        valid: np.ndarray,
+        told: np.ndarray | None = None,
     ) -> None:
         """Take one step of every environment.
 
@@ -39,11 +43,15 @@ class EpisodeStatistics:
             reward: Rewards [N] as the environment gave them.
             end: Booleans [N], whether the episode ended with this step.
             valid: Booleans [N], whether the environment stepped at all.
+            told: Floats [N], returns that the environment itself tells of
+                episodes that ended, which stand above the sum of the rewards,
+                and NaN elsewhere; or `None`.
         """
         self._return += np.where(valid, reward, 0.0)
         self._length += valid
+        score = true_returns(self._return, told)
         for row in np.nonzero(end & valid)[0]:
-            self._returns.append(float(self._return[row]))
+            self._returns.append(float(score[row]))
             self._lengths.append(int(self._length[row]))
             self._return[row] = 0.0
             self._length[row] = 0
@@ -69,3 +77,17 @@ class EpisodeStatistics:
         self._length = np.array(state["length"])
         self._returns = list(state["returns"])
         self._lengths = list(state["lengths"])
+
+
+def true_returns(sums: np.ndarray, told: np.ndarray | None) -> np.ndarray:
+    """Return the scores of episodes that end now.
+
+    Args:
+        sums: Floats [N], sums of the rewards seen.
+        told: `Step.episode_return`.
+
+    Returns:
+        Floats [N]: what is told where it is, else the sums. Wrappers above
+        the one that tells may have clipped or scaled the rewards.
+    """
+    return sums if told is None else np.where(np.isnan(told), sums, told)

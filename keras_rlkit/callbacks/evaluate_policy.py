@@ -7,6 +7,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_rlkit.callbacks.episode_statistics import true_returns
+from keras_rlkit.callbacks.partners import check_policy
 from keras_rlkit.callbacks.players import (
     get_policy_state,
     register_player,
@@ -83,6 +85,7 @@ class EvaluatePolicy(keras.callbacks.Callback):
         super().__init__()
         self.environment = as_vector(environment)
         self.policy = policy
+        check_policy(policy, self.environment.action_space)
         self.episodes = check_positive_integer("episodes", episodes)
         self.every_epochs = check_positive_integer("every_epochs", every_epochs)
         self.seed = (
@@ -152,7 +155,9 @@ class EvaluatePolicy(keras.callbacks.Callback):
             model: Any model that the policy can act with.
 
         Returns:
-            True scores of the episodes, float64 [episodes].
+            True scores of the episodes, float64 [episodes]: what the
+            environment tells in `info["episode"]`, as gymnasium's
+            `RecordEpisodeStatistics` does, else the sums of the rewards.
         """
         environment = self.environment
         observation = environment.reset(seed=self.seed)
@@ -178,7 +183,8 @@ class EvaluatePolicy(keras.callbacks.Callback):
             ended = step.valid & (step.terminated | step.truncated)
             too_long = (length >= self.max_steps) & ~ended & ~cut
             scored = ((ended & ~cut) | too_long) & (played < share)
-            returns += score[scored].tolist()
+            scores = true_returns(score, step.episode_return)
+            returns += scores[scored].tolist()
             self._unfinished += int(np.count_nonzero(scored & too_long))
             played += scored
             cut = (cut | too_long) & ~ended

@@ -7,6 +7,12 @@ import keras
 import numpy as np
 
 from keras_rlkit.callbacks.collector import Collector, check_reward_range
+from keras_rlkit.callbacks.partners import (
+    check_buffer,
+    check_distribution,
+    check_model,
+    check_policy,
+)
 from keras_rlkit.environments import Step
 from keras_rlkit.policies.forward import forward
 from keras_rlkit.replay import EpisodeBuffer
@@ -88,6 +94,8 @@ class OnPolicyCollector(Collector):
 
     def _check_buffer(self) -> None:
         space = self.environment.action_space
+        check_buffer(("returns", "advantages"), self.buffer, self)
+        check_policy(self.policy, space, draws=True)
         expected = {
             "num_envs": self.environment.num_envs,
             "observation_shape": self.environment.observation_shape,
@@ -104,6 +112,16 @@ class OnPolicyCollector(Collector):
 
     def _check_model(self) -> None:
         space = self.environment.action_space
+        check_model(self.buffer, self.model, self)
+        check_distribution(space, self.model)
+        advantages = getattr(self.buffer, "gives", None) == "advantages"
+        if advantages and _evaluate_with(self.model) is None:
+            raise ValueError(
+                "`lambda_` needs a model with a value, such as `ActorCritic`. "
+                f"Received: lambda_={self.buffer.lambda_} and a model with "
+                f"output shape {policy_output_shape(self.model)}. Use "
+                "`lambda_=None` for plain returns."
+            )
         if self._bounds is None:
             expected, kind = self.environment.num_actions, "one logit for each"
         else:

@@ -1,13 +1,14 @@
 """The vector environment that `atari` makes, on ale-py's."""
 
 import functools
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from keras_rlkit.environments.atari_settings import (
     SEED_LIMIT,
-    check_seed,
+    check_seeds,
     check_settings,
 )
 from keras_rlkit.environments.discrete_actions import check_discrete_actions
@@ -74,15 +75,16 @@ class AtariEnvironment:
     def reset(
         self,
         *,
-        seed: int | np.ndarray | None = None,
+        seed: int | Sequence[int] | np.ndarray | None = None,
         options: dict[str, Any] | None = None,
     ) -> tuple[np.ndarray, dict[str, Any]]:
         """Start a new episode in every game.
 
         Args:
-            seed: Non-negative integer: game `i` gets `seed + i`. An array
-                gives each game its own. `None` is the `seed` of `atari` in the
-                first reset, and lets the games' randomness run on afterwards.
+            seed: Non-negative integer: game `i` gets `seed + i`. A list or
+                array [num_envs] gives each game its own, in [0, 2**31).
+                `None` is the `seed` of `atari` in the first reset, and lets
+                the games' randomness run on afterwards.
             options: `{"reset_mask": mask}`, a bool array of shape [num_envs],
                 starts only the marked games.
 
@@ -90,12 +92,18 @@ class AtariEnvironment:
             Observations [num_envs, height, width, frame_stack], and a
             dictionary of arrays [num_envs]: `lives`, `frame_number`,
             `episode_frame_number`.
+
+        Raises:
+            ValueError: If a seed is out of its range, or there isn't one for
+                each game.
         """
         self._check_open()
         if seed is None:
             seed = self._first_seed
-        elif not isinstance(seed, np.ndarray):
-            seed = check_seed(seed, self.num_envs)
+        if seed is not None:
+            seed = check_seeds(seed, self.num_envs)
+            # The emulator takes the seeds of those games that start.
+            seed = seed[(options or {}).get("reset_mask", slice(None))]
         observation, info = self._emulator.reset(seed=seed, options=options)
         self._first_seed = None
         self._steps[(options or {}).get("reset_mask", slice(None))] = 0
@@ -140,21 +148,24 @@ class AtariEnvironment:
         self._observation = observation.transpose(self._stack_last)
         return self._observation, reward, terminated, truncated, info
 
-    def render(self) -> np.ndarray:
-        """Return the newest frame of game 0 as RGB.
+    def render(self) -> tuple[np.ndarray, ...]:
+        """Return the newest frame of every game as RGB.
+
+        As gymnasium's vector environments do, so that its wrappers, such as
+        `gymnasium.wrappers.vector.RecordVideo`, work.
 
         Returns:
-            uint8 array of shape [height, width, 3]; the three are equal in a
-            grey environment.
+            A uint8 array of shape [height, width, 3] for each game; the three
+            colours are equal in a grey environment.
         """
         if self._observation is None:
             raise ValueError(
                 "There is nothing to render before the first `reset()`."
             )
-        frame = self._observation[0, ..., -1]
+        frames = self._observation[..., -1]
         if self.settings["grayscale"]:
-            frame = np.repeat(frame[..., np.newaxis], 3, axis=-1)
-        return np.array(frame, order="C")
+            frames = np.repeat(frames[..., np.newaxis], 3, axis=-1)
+        return tuple(np.array(frame, order="C") for frame in frames)
 
     def twin(
         self, num_envs: int = 1, seed: int | None = None, **changes: Any
@@ -183,7 +194,7 @@ class AtariEnvironment:
             seed=5, grayscale=False, image_size=(210, 160), frame_stack=1
         )
         camera.reset()
-        print(camera.render().shape)  # (210, 160, 3)
+        print(camera.render()[0].shape)  # (210, 160, 3)
         ```
         """
         return type(self)(

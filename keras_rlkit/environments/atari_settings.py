@@ -3,6 +3,8 @@
 import difflib
 from typing import Any
 
+import numpy as np
+
 from keras_rlkit.utils import (
     check_choice,
     check_fraction,
@@ -62,6 +64,31 @@ def check_seed(seed: int, num_envs: int) -> int:
             f"num_envs={num_envs}. Received: seed={seed}."
         )
     return seed
+
+
+def check_seeds(seed: Any, num_envs: int) -> np.ndarray:
+    """Return one seed for each game, or raise if ale-py can't take one.
+
+    Args:
+        seed: As in `check_seed`, or a list, tuple or array with a seed for
+            each game.
+        num_envs: Number of games.
+
+    Returns:
+        int64 array [num_envs].
+
+    Raises:
+        ValueError: If there isn't one for each game, or one is no integer in
+            [0, 2**31).
+    """
+    if not isinstance(seed, (list, tuple, np.ndarray)):
+        return check_seed(seed, num_envs) + np.arange(num_envs)
+    if np.shape(seed) != (num_envs,):
+        raise ValueError(
+            "`seed` must be one integer, or one for each of the "
+            f"{num_envs} games. Received: seed={seed!r}."
+        )
+    return np.array([check_seed(one, 1) for one in seed])
 
 
 def _check_game(name: str, game: str) -> str:

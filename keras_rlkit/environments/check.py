@@ -10,6 +10,9 @@ from keras_rlkit.environments.atari_traps import frame_skip, sticky_actions
 from keras_rlkit.environments.episode_traps import (
     hidden_time_limit,
     huge_rewards,
+    lives_as_episodes,
+    no_end,
+    no_reward,
     play,
 )
 from keras_rlkit.environments.finding import Finding
@@ -18,7 +21,13 @@ from keras_rlkit.environments.image_traps import (
     is_image,
     unscaled,
 )
+from keras_rlkit.environments.observation_traps import (
+    false_end,
+    not_finite,
+    outside_space,
+)
 from keras_rlkit.environments.wrappers import (
+    is_limited,
     layers_inside,
     registered_limit,
 )
@@ -42,20 +51,29 @@ def check(
       which papers used before there were sticky actions.
     - Unscaled images: floats in 0..255.
     - Channel order: channels or stacked frames on the first axis.
+    - Observations or rewards that are NaN or infinite.
+    - Observations outside their space.
+    - Final observations lost: every episode ends with what the next one begins
+      with.
     - Rewards of huge scale: a single one above 500.
+    - No reward but 0.
     - Time limits hidden as terminals: the `TimeLimit` wrapper is missing, or
       its `truncated` doesn't arrive, or all episodes terminate after exactly
       as many steps.
+    - Episodes without an end: none ended, and no time limit is known.
+    - Lost lives as ends: there are lives left where an episode ends.
 
     What a network does with observations can't be seen from here: uint8 images
     are right in the environment and need `keras.layers.Rescaling(1 / 255)` at
     the start of the network, as the report says. Limits beyond `steps` and
-    rewards that a random player never gets aren't seen either.
+    what a random player never meets aren't seen either.
 
     Args:
         environment: A `gymnasium.Env`, a `gymnasium.vector.VectorEnv`, what
             `atari` gives, or a `VectorAdapter`.
-        steps: Positive integer, environment steps to play. Defaults to 1,000.
+        steps: Positive integer, environment steps to play, up to ten times as
+            many while there was no reward, or no end where there is no limit.
+            Below 100 nothing is said of these two. Defaults to 1,000.
         seed: Non-negative integer, seed of the environment and of the random
             player. Defaults to 0.
         verbose: Whether to print the report. Defaults to `True`.
@@ -89,21 +107,28 @@ def check(
     adapter = as_vector(environment)
     environment = adapter.environment
     shape, dtype = adapter.observation_shape, adapter.observation_dtype
-    seen = play(adapter, steps, seed)
     layers, made = layers_inside(environment)
     limit = registered_limit(environment)
+    limited = is_limited(environment, layers)
     with contextlib.closing(layers[0]) if made else contextlib.nullcontext():
+        seen = play(adapter, steps, seed, limited)
         findings = [
             *(frame_skip(layers) if layers else ()),
             *sticky_actions(environment, layers),
-            *unscaled(shape, dtype, seen.largest_observation),
+            *not_finite(seen.watch),
+            *outside_space(seen.watch),
+            *unscaled(shape, dtype, seen.watch.largest),
             *channel_order(shape),
+            *false_end(seen.watch),
             *huge_rewards(seen),
+            *no_reward(seen),
             *hidden_time_limit(layers, limit, seen),
+            *no_end(limited, seen),
+            *lives_as_episodes(seen),
         ]
     adapter.reset(seed)
     if verbose:
-        _print(findings, steps, is_image(shape) and dtype == np.uint8)
+        _print(findings, seen.steps, is_image(shape) and dtype == np.uint8)
     return findings
 
 

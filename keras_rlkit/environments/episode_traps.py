@@ -1,4 +1,4 @@
-"""The traps of episodes: rewards of huge scale and hidden time limits."""
+"""The traps of episodes: their rewards, their ends and their lives."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -6,41 +6,59 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from keras_rlkit.environments.finding import Finding
+from keras_rlkit.environments.observation_traps import (
+    EPISODES,
+    ObservationWatch,
+)
 from keras_rlkit.environments.vector_adapter import VectorAdapter
 from keras_rlkit.environments.wrappers import random_action
 
 # With a discount of 0.99, Q values are up to a hundred times a reward.
 HUGE_REWARD = 500.0
-# So many episodes of exactly one length are no coincidence,
-EPISODES = 3
-# if they are not as short as those of a bandit.
+# Episodes of one length show no limit if they are as short as a bandit's.
 SHORTEST_LIMIT = 10
+# In fewer steps nothing is said of what did not happen. Where something did
+# not, the player goes on for at most so many times the steps.
+ENOUGH_STEPS = 100
+PATIENCE = 10
 
 
 class Play(NamedTuple):
     """What a random player saw.
 
     Attributes:
-        largest_observation: Largest absolute value in an observation.
+        watch: What was noted of the observations.
+        steps: Environment steps played, of all environments together.
         largest_reward: Largest absolute reward of a step.
+        paid: Whether any reward was not 0.
         lengths: Lengths in steps of the episodes that terminated and weren't
             truncated.
         truncations: Number of episodes that were truncated.
+        lives_left: Most lives left where an episode terminated with the loss
+            of one, or began with fewer than at first; 0 if none did.
     """
 
-    largest_observation: float
+    watch: ObservationWatch
+    steps: int
     largest_reward: float
+    paid: bool
     lengths: list[int]
     truncations: int
+    lives_left: int
 
 
-def play(adapter: VectorAdapter, steps: int, seed: int) -> Play:
+def play(
+    adapter: VectorAdapter, steps: int, seed: int, limited: bool = True
+) -> Play:
     """Play at random.
 
     Args:
         adapter: The environments.
-        steps: Environment steps, of all environments together.
+        steps: Environment steps, of all environments together. From
+            `ENOUGH_STEPS` on, they are up to `PATIENCE` times as many while no
+            reward has come, or no episode has ended that has no limit.
         seed: Seed of the environments and of the player.
+        limited: Whether episodes have a limit. Defaults to `True`.
 
     Returns:
         What was seen.
@@ -48,23 +66,43 @@ def play(adapter: VectorAdapter, steps: int, seed: int) -> Play:
     generator = np.random.default_rng(seed)
     space = adapter.action_space
     first = int(getattr(space, "start", 0)) if space.shape == () else 0
-    observation = adapter.reset(seed)
-    largest = float(np.abs(observation).max(initial=0))
-    reward, lengths, truncations = 0.0, [], 0
+    watch = ObservationWatch(adapter.observation_space, adapter.reset(seed))
+    reward, paid, lengths, truncations, played = 0.0, False, [], 0, 0
     length = np.zeros(adapter.num_envs, int)
-    for _ in range(-(-steps // adapter.num_envs)):
+    lives_left, lives, full = 0, adapter.lives, adapter.lives
+    longest = steps * PATIENCE if steps >= ENOUGH_STEPS else steps
+    while played < steps or (
+        played < longest and not (paid and (limited or lengths or truncations))
+    ):
+        played += adapter.num_envs
         actions = [
             random_action(space, generator) for _ in range(adapter.num_envs)
         ]
         step = adapter.step(np.array(actions) - first)
         length += step.valid
-        largest = max(largest, float(np.abs(step.next_observation).max()))
+        watch.step(step)
         reward = max(reward, float(np.abs(step.reward).max()))
+        paid |= bool((step.reward[step.valid] != 0).any())
         ended = step.valid & (step.terminated | step.truncated)
         truncations += int((ended & step.truncated).sum())
         lengths += length[ended & ~step.truncated].tolist()
         length[ended] = 0
-    return Play(largest, reward, lengths, truncations)
+        at_once = step.observation is not step.next_observation
+        lives_left = max(
+            lives_left,
+            _fewer(step.next_lives, lives, ended & step.terminated),
+            _fewer(step.lives, full, ended if at_once else ~step.valid),
+        )
+        lives = step.lives
+    return Play(watch, played, reward, paid, lengths, truncations, lives_left)
+
+
+def _fewer(
+    lives: np.ndarray | None, before: np.ndarray | None, rows: np.ndarray
+) -> int:
+    if lives is None or before is None:
+        return 0
+    return int(lives[rows & (lives < before)].max(initial=0))
 
 
 def huge_rewards(seen: Play) -> Iterator[Finding]:
@@ -85,6 +123,69 @@ def huge_rewards(seen: Play) -> Iterator[Finding]:
             "environment, lambda r: r / scale)`, or clip them for learning "
             "only, `CollectSteps(..., reward_range=(-1, 1))`, which still logs "
             "the true return.",
+        )
+
+
+def no_reward(seen: Play) -> Iterator[Finding]:
+    """Find an environment in which nothing is ever rewarded.
+
+    Args:
+        seen: What a random player saw.
+
+    Yields:
+        At most one finding.
+    """
+    if not seen.paid and seen.steps >= ENOUGH_STEPS:
+        yield Finding(
+            "no reward seen",
+            f"every reward of {seen.steps:,} random steps was 0: either the "
+            "environment pays for nothing, or so rarely that exploring at "
+            "random hardly ever finds it.",
+            "see that the reward is returned, and that no wrapper rounds or "
+            "clips it away; if it is that rare, reward steps towards the goal, "
+            "or begin episodes near it.",
+        )
+
+
+def no_end(limited: bool, seen: Play) -> Iterator[Finding]:
+    """Find episodes that nothing ends.
+
+    Args:
+        limited: Whether a time limit is known.
+        seen: What a random player saw.
+
+    Yields:
+        At most one finding.
+    """
+    ends = len(seen.lengths) + seen.truncations
+    if not limited and not ends and seen.steps >= ENOUGH_STEPS:
+        yield Finding(
+            "episodes without an end",
+            f"no episode ended in {seen.steps:,} random steps, and there is "
+            "no time limit: there is no score, and collecting or evaluating "
+            "whole episodes may never return.",
+            "set a limit, `gymnasium.wrappers.TimeLimit(environment, "
+            "max_episode_steps=1_000)` around each single environment.",
+        )
+
+
+def lives_as_episodes(seen: Play) -> Iterator[Finding]:
+    """Find episodes that end with a life instead of the game.
+
+    Args:
+        seen: What a random player saw.
+
+    Yields:
+        At most one finding.
+    """
+    if seen.lives_left:
+        yield Finding(
+            "a lost life ends the episode",
+            f"an episode ended with {seen.lives_left} lives left: returns and "
+            "lengths are those of a life, and compare with no published score.",
+            "leave the wrapper out that ends an episode with a life, and let "
+            "learning alone see it, `CollectSteps(..., "
+            "terminal_on_life_loss=True)`, which logs the score of the game.",
         )
 
 

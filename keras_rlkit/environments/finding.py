@@ -9,8 +9,11 @@ class Finding(NamedTuple):
     Attributes:
         trap: Name of the trap: `"frame skip applied twice"`,
             `"sticky actions with an old protocol"`, `"unscaled images"`,
-            `"channel order"`, `"rewards of huge scale"` or
-            `"time limit hidden as terminal"`.
+            `"channel order"`, `"values that are not finite"`,
+            `"observations outside their space"`, `"final observation lost"`,
+            `"rewards of huge scale"`, `"no reward seen"`,
+            `"time limit hidden as terminal"`, `"episodes without an end"` or
+            `"a lost life ends the episode"`.
         seen: What was seen, with its numbers.
         fix: What to do about it.
 

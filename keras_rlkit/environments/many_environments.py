@@ -7,6 +7,21 @@ import numpy as np
 from keras_rlkit.environments.atari_environment import AtariEnvironment
 from keras_rlkit.environments.vector_adapter import Step, VectorAdapter
 
+# What is read of an info.
+INFO_KEYS = ("lives", "final_obs", "final_info", "episode", "r")
+
+
+class _Options(dict):
+    """Options that a wrapper still finds after the environment inside it.
+
+    gymnasium's environments take `reset_mask` out, and its
+    `RecordEpisodeStatistics` then forgets the episodes of all rows.
+    """
+
+    def pop(self, key: str, *default: Any) -> Any:
+        """Return an option and keep it."""
+        return self.get(key, *default)
+
 
 class ManyEnvironments(VectorAdapter):
     """A `gymnasium.vector.VectorEnv` in any autoreset mode."""
@@ -43,52 +58,62 @@ class ManyEnvironments(VectorAdapter):
         observation, reward, terminated, truncated, info = (
             self.environment.step(self._actions(actions))
         )
+        info = _joined(info)
         next_observation = observation = self._batch(observation)
-        terminated = np.array(terminated, bool)
-        truncated = np.array(truncated, bool)
-        self.lives = self._read_lives(info)
+        terminated = self._rows("terminated", terminated, bool)
+        truncated = self._rows("truncated", truncated, bool)
+        self.lives = next_lives = self._read_lives(info)
         ended = terminated | truncated
         valid = np.ones(self.num_envs, bool)
+        episode_return = None
         if self._autoreset_mode == "NextStep":
             valid = ~self._ended
             self._ended = ended
-        elif ended.any():
+        if ended.any():
+            episode_return = self._read_return(info, ended)
             if self._autoreset_mode == "SameStep":
-                next_observation = _replace_rows(
-                    observation, ended, self._final_observation(info)
+                next_observation = self._replace_rows(
+                    observation, ended, _final_observation(info, ended)
                 )
-            else:
+                final = info.get("final_info", {})
+                next_lives = _with_rows(
+                    next_lives, ended, self._read_lives(final)
+                )
+                told = self._read_return(final, ended)
+                episode_return = told if told is not None else episode_return
+            elif self._autoreset_mode == "Disabled":
                 observation = self._restart(observation, ended)
         return Step(
             next_observation,
-            np.array(reward, np.float64),
+            self._rows("reward", reward, np.float64),
             terminated,
             truncated,
             valid,
             observation,
             self.lives,
+            next_lives,
+            episode_return,
         )
-
-    def _final_observation(self, info: dict[str, Any]) -> Any:
-        # Rows of environments that go on hold None or arbitrary numbers.
-        if "final_obs" not in info:
-            raise ValueError(
-                "`environment` must put the last observation of an episode "
-                'into `info["final_obs"]` in SAME_STEP mode. Received: '
-                f"info with the keys {sorted(info)}."
-            )
-        return info["final_obs"]
 
     def _restart(
         self, observation: np.ndarray, ended: np.ndarray
     ) -> np.ndarray:
         first, info = self.environment.reset(
-            options={"reset_mask": ended.copy()}
+            options=_Options(reset_mask=ended.copy())
         )
-        if self.lives is not None:
-            lives = self._read_lives(info)
-            self.lives[ended] = -1 if lives is None else lives[ended]
-        return _replace_rows(observation, ended, first)
+        self.lives = _with_rows(
+            self.lives, ended, self._read_lives(_joined(info))
+        )
+        return self._replace_rows(observation, ended, first)
+
+    def _replace_rows(
+        self, array: np.ndarray, rows: np.ndarray, source: Any
+    ) -> np.ndarray:
+        # "K" keeps the memory layout: images may be channels-last views.
+        replaced = array.copy(order="K")
+        for row in np.flatnonzero(rows):
+            replaced[row] = self._cast(source[row], copy=False)
+        return replaced
 
     def _own_state(self) -> dict[str, Any]:
         return {**super()._own_state(), "ended": self._ended}
@@ -101,16 +126,26 @@ class ManyEnvironments(VectorAdapter):
         return self._cast(observation, copy=self._reuses_arrays)
 
     def _read_lives(self, info: dict[str, Any]) -> np.ndarray | None:
+        info = _joined(info)
         lives = info.get("lives")
         if lives is None:
             return None
-        lives = np.array(lives, np.int64)
+        lives = self._rows("lives", lives, np.int64)
         if "_lives" in info:
             lives[~info["_lives"]] = -1
         return lives
 
+    def _read_return(
+        self, info: dict[str, Any], ended: np.ndarray
+    ) -> np.ndarray | None:
+        episode = info.get("episode")
+        if not isinstance(episode, dict) or "r" not in episode:
+            return None
+        returns = self._rows("episode", episode["r"], np.float64)
+        return np.where(ended & info.get("_episode", ended), returns, np.nan)
+
     def _frame_of_first(self, rendered: Any) -> np.ndarray:
-        # gymnasium returns a frame per environment; Atari here only the first.
+        # gymnasium returns a frame per environment; others may paint only one.
         if isinstance(rendered, np.ndarray) and rendered.ndim == 3:
             return np.array(rendered)
         return np.array(rendered[0])
@@ -140,9 +175,42 @@ def _returns_new_arrays(environment: Any) -> bool:
     return getattr(environment, "copy", False) is True
 
 
-def _replace_rows(array: np.ndarray, rows: np.ndarray, source: Any):
-    # "K" keeps the memory layout: images may be channels-last views.
-    replaced = array.copy(order="K")
-    for row in np.flatnonzero(rows):
-        replaced[row] = source[row]
-    return replaced
+def _joined(info: Any) -> dict[str, Any]:
+    """Undo `DictInfoToList`: arrays, and which rows they tell of."""
+    if isinstance(info, dict):
+        return info
+    joined = {}
+    for key in INFO_KEYS:
+        told = np.array([key in row for row in info])
+        if not told.any():
+            continue
+        joined[key] = [row.get(key, -1) for row in info]
+        joined[f"_{key}"] = told
+        if any(isinstance(value, dict) for value in joined[key]):
+            joined[key] = _joined([row.get(key, {}) for row in info])
+    return joined
+
+
+def _final_observation(info: dict[str, Any], ended: np.ndarray) -> Any:
+    # Rows of environments that go on hold None or arbitrary numbers.
+    told = info.get("_final_obs", True)
+    if "final_obs" not in info or not np.all(told | ~ended):
+        raise ValueError(
+            "`environment` must put the last observation of an episode "
+            'into `info["final_obs"]` in SAME_STEP mode. Received: '
+            f"info with the keys {sorted(info)}."
+        )
+    return info["final_obs"]
+
+
+def _with_rows(
+    lives: np.ndarray | None, rows: np.ndarray, source: np.ndarray | None
+) -> np.ndarray | None:
+    """Return lives with some rows from elsewhere, -1 where nobody tells."""
+    if lives is None and source is None:
+        return None
+    return np.where(
+        rows,
+        -1 if source is None else source,
+        -1 if lives is None else lives,
+    )

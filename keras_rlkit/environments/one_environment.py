@@ -25,18 +25,25 @@ class OneEnvironment(VectorAdapter):
             self.environment.step(int(action) if self._discrete else action)
         )
         next_observation = observation = self._batch(observation)
-        if terminated or truncated:
+        terminated = self._rows("terminated", terminated, bool)
+        truncated = self._rows("truncated", truncated, bool)
+        episode_return = None
+        self.lives = next_lives = self._read_lives(info)
+        if terminated[0] or truncated[0]:
+            episode_return = self._read_return(info)
             observation, info = self.environment.reset()
             observation = self._batch(observation)
-        self.lives = self._read_lives(info)
+            self.lives = self._read_lives(info)
         return Step(
             next_observation,
-            np.array(reward, np.float64).reshape(1),
-            np.array([terminated], bool),
-            np.array([truncated], bool),
+            self._rows("reward", reward, np.float64),
+            terminated,
+            truncated,
             np.ones(1, bool),
             observation,
             self.lives,
+            next_lives,
+            episode_return,
         )
 
     def _batch(self, observation: Any) -> np.ndarray:
@@ -45,7 +52,13 @@ class OneEnvironment(VectorAdapter):
 
     def _read_lives(self, info: dict[str, Any]) -> np.ndarray | None:
         lives = info.get("lives")
-        return None if lives is None else np.array([lives], np.int64)
+        return None if lives is None else self._rows("lives", lives, np.int64)
+
+    def _read_return(self, info: dict[str, Any]) -> np.ndarray | None:
+        episode = info.get("episode")
+        if not isinstance(episode, dict) or "r" not in episode:
+            return None
+        return self._rows("episode", episode["r"], np.float64)
 
     def _frame_of_first(self, rendered: Any) -> np.ndarray:
         return np.array(rendered)

@@ -10,7 +10,11 @@ from keras_rlkit.environments.attributes import (
     restore_attributes,
 )
 from keras_rlkit.environments.discrete_actions import check_discrete_actions
-from keras_rlkit.utils import check_non_negative_integer
+from keras_rlkit.utils import (
+    cast_values,
+    casts_in_kind,
+    check_non_negative_integer,
+)
 
 
 class Step(NamedTuple):
@@ -33,6 +37,11 @@ class Step(NamedTuple):
             final observation until then.
         lives: int64 [num_envs], lives left in `observation`, -1 in a row that
             doesn't tell; `None` if no row does.
+        next_lives: As `lives`, of `next_observation`.
+        episode_return: float64 [num_envs], true score of the episode that
+            ended here, where the environment tells it in `info["episode"]` as
+            gymnasium's `RecordEpisodeStatistics` does, NaN elsewhere; `None`
+            if no row tells.
     """
 
     next_observation: np.ndarray
@@ -42,6 +51,8 @@ class Step(NamedTuple):
     valid: np.ndarray
     observation: np.ndarray
     lives: np.ndarray | None
+    next_lives: np.ndarray | None = None
+    episode_return: np.ndarray | None = None
 
     def to_act_on(self, before: np.ndarray) -> np.ndarray:
         """Return the observations that a policy is asked about.
@@ -122,7 +133,9 @@ class VectorAdapter:
         if not self._discrete:
             raise ValueError(
                 "`environment` must have a `Discrete` action space for this. "
-                f"Received: action_space={self.action_space}."
+                f"Received: action_space={self.action_space}. For continuous "
+                'actions use `ActorCritic(distribution="gaussian")`, '
+                "`EpisodeBuffer`, `CollectRollout` and `Gaussian`."
             )
         return int(self.action_space.n)
 
@@ -137,7 +150,8 @@ class VectorAdapter:
             First observations, [num_envs, ...].
 
         Raises:
-            ValueError: If observations don't have the shape of their space.
+            ValueError: If observations don't have the shape of their space,
+                or hold numbers that its dtype can't.
             TypeError: If their dtype can't become that of the space without
                 loss, as floats in a space of integers.
         """
@@ -166,7 +180,9 @@ class VectorAdapter:
             A `Step`.
 
         Raises:
-            ValueError: If the actions don't fit the action space.
+            ValueError: If the actions don't fit the action space, or what the
+                environment returns doesn't fit its observation space.
+            TypeError: As `reset`.
         """
         raise NotImplementedError
 
@@ -299,11 +315,35 @@ class VectorAdapter:
         return actions
 
     def _cast(self, observation: Any, copy: bool) -> np.ndarray:
-        # Floats in a space of integers would lose their fractions unseen:
-        # "same_kind" raises.
-        return np.asarray(observation).astype(
-            self.observation_dtype, casting="same_kind", copy=copy
+        array, dtype = np.asarray(observation), self.observation_dtype
+        if array.dtype == dtype:
+            return array.copy(order="K") if copy else array
+        if not casts_in_kind(array.dtype, dtype):
+            # Floats in a space of integers would lose their fractions unseen.
+            raise TypeError(
+                "`observation` must have the dtype of the environment's "
+                "observation space, or one that casts to it without loss of "
+                f"kind, not go from {array.dtype!r} to {dtype!r}. Declare the "
+                "space with the dtype that the environment returns."
+            )
+        return cast_values(
+            "observation",
+            array,
+            dtype,
+            " Scale it in the environment, or declare a wider dtype in its "
+            "observation space.",
         )
+
+    def _rows(self, name: str, values: Any, dtype: Any) -> np.ndarray:
+        # Some environments return arrays of one where a number is meant.
+        array = np.array(values, dtype)
+        if array.size != self.num_envs:
+            raise ValueError(
+                f"`environment` must return one `{name}` for each of its "
+                f"{self.num_envs} environment(s). Received: {name} of shape "
+                f"{array.shape}."
+            )
+        return array.reshape(self.num_envs)
 
     def _own_state(self) -> dict[str, Any]:
         return {"lives": self.lives}

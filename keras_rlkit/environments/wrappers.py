@@ -77,6 +77,27 @@ def registered_limit(environment: Any) -> int | None:
     return limit
 
 
+def is_limited(environment: Any, layers: Sequence[Any]) -> bool:
+    """Return whether something is known to end every episode in time.
+
+    Args:
+        environment: A `gymnasium.Env` or `gymnasium.vector.VectorEnv`.
+        layers: Wrappers of one environment inside, or an empty list.
+
+    Returns:
+        Whether there is a limit in steps or in an emulator's frames.
+    """
+    spec = environment.spec
+    return (
+        registered_limit(environment) is not None
+        or first_attribute(layers, "_max_episode_steps", "max_episode_steps")
+        is not None
+        or "max_num_frames_per_episode" in getattr(spec, "kwargs", {})
+        or "max_episode_frames"
+        in getattr(environment.unwrapped, "settings", {})
+    )
+
+
 def random_action(space: Any, generator: np.random.Generator) -> Any:
     """Return a random action without using up the space's own randomness.
 

@@ -66,6 +66,9 @@ class PolicyGradientLoss(PolicyLoss):
         https://arxiv.org/abs/1602.01783
     """
 
+    # Which buffers and collectors belong to it.
+    learns_from = "returns"
+
     def __init__(
         self,
         entropy_weight: float = 0.0,

@@ -27,6 +27,9 @@ class PolicyLoss(keras.losses.Loss):
         dtype: Type of the result.
     """
 
+    # Its actions are numbers of discrete ones.
+    distribution = "categorical"
+
     def __init__(
         self,
         entropy_weight: float,

@@ -138,6 +138,9 @@ class ActorCritic(Agent):
         https://iclr-blog-track.github.io/2022/03/25/ppo-implementation-details/
     """
 
+    # Which buffers and collectors belong to it.
+    learns_from = "advantages"
+
     def __init__(
         self,
         policy_network: keras.Model,

@@ -1,14 +1,20 @@
-"""What the models share that wrap a user's networks: their files."""
+"""What the models share that wrap a user's networks."""
 
+import inspect
 import pathlib
+from collections.abc import Callable
 from typing import Any
 
 import keras
 
-from keras_rlkit.models.checks_data import ChecksData
+from keras_rlkit.models.fit_data import (
+    check_fit_data,
+    check_steps,
+    is_data_set,
+)
 
 
-class Agent(ChecksData, keras.Model):
+class Agent(keras.Model):
     """Base of models that act with a network of the user's.
 
     Subclasses give that network in `_acting_network`: it takes what the model
@@ -18,6 +24,71 @@ class Agent(ChecksData, keras.Model):
     @property
     def _acting_network(self) -> keras.Model:
         raise NotImplementedError
+
+    def fit(self, *arguments: Any, **options: Any) -> Any:
+        """Train, as `keras.Model.fit` does.
+
+        Args:
+            *arguments: As in `keras.Model.fit`.
+            **options: As in `keras.Model.fit`. `steps_per_epoch` is needed
+                for data without an end, as those of a `ReplayBuffer`.
+
+        Returns:
+            `keras.callbacks.History`. An epoch in which a score was not
+            measured has `None` for it.
+
+        Raises:
+            ValueError: If the data are a buffer or an environment, or have no
+                end and nothing says how much of them an epoch is.
+        """
+        named = _by_name(super().fit, arguments, options)
+        data = named.get("x")
+        check_fit_data(data)
+        for part, name in (
+            (data, "steps_per_epoch"),
+            (named.get("validation_data"), "validation_steps"),
+        ):
+            check_steps(part, name, named.get(name), "fit")
+        if is_data_set(data):
+            # They come in an order of their own; Keras warns otherwise.
+            named = {"shuffle": False, **named}
+        return super().fit(**named)
+
+    def evaluate(self, *arguments: Any, **options: Any) -> Any:
+        """Evaluate, as `keras.Model.evaluate` does.
+
+        Args:
+            *arguments: As in `keras.Model.evaluate`.
+            **options: As in `keras.Model.evaluate`. `steps` is needed for data
+                without an end.
+
+        Returns:
+            As `keras.Model.evaluate`.
+
+        Raises:
+            ValueError: If the data have no end and `steps` is missing.
+        """
+        named = _by_name(super().evaluate, arguments, options)
+        check_steps(named.get("x"), "steps", named.get("steps"), "evaluate")
+        return super().evaluate(**named)
+
+    def predict(self, *arguments: Any, **options: Any) -> Any:
+        """Predict, as `keras.Model.predict` does.
+
+        Args:
+            *arguments: As in `keras.Model.predict`.
+            **options: As in `keras.Model.predict`. `steps` is needed for data
+                without an end.
+
+        Returns:
+            As `keras.Model.predict`.
+
+        Raises:
+            ValueError: If the data have no end and `steps` is missing.
+        """
+        named = _by_name(super().predict, arguments, options)
+        check_steps(named.get("x"), "steps", named.get("steps"), "predict")
+        return super().predict(**named)
 
     def save(
         self, filepath: str | pathlib.Path, *arguments: Any, **options: Any
@@ -77,6 +148,14 @@ class Agent(ChecksData, keras.Model):
         if input_signature is None:
             input_signature = _input_signature(self._acting_network)
         super().export(filepath, format, verbose, input_signature, **options)
+
+
+def _by_name(
+    method: Callable, arguments: tuple, options: dict[str, Any]
+) -> dict[str, Any]:
+    bound = inspect.signature(method).bind(*arguments, **options)
+    extra = bound.arguments.pop("kwargs", {})
+    return {**bound.arguments, **extra}
 
 
 def _input_signature(network: keras.Model) -> list[Any]:

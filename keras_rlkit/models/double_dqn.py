@@ -110,6 +110,9 @@ class DoubleDQN(Agent):
         3, https://arxiv.org/abs/1509.02971
     """
 
+    # Which buffers and collectors belong to it.
+    learns_from = "transitions"
+
     def __init__(
         self,
         q_network: keras.Model,

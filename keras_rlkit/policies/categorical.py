@@ -35,6 +35,10 @@ class Categorical:
         section 2, https://arxiv.org/abs/1411.0030
     """
 
+    actions = "discrete"
+    # Whether actions are drawn from the model's own probabilities.
+    draws = True
+
     def __init__(self, seed: int | None = None):
         self._generator = make_generator(seed)
 

@@ -49,6 +49,10 @@ class EpsilonGreedy:
         Methods and extended data table 1, https://doi.org/10.1038/nature14236
     """
 
+    actions = "discrete"
+    # Whether actions are drawn from the model's own probabilities.
+    draws = False
+
     def __init__(
         self,
         epsilon: float | Callable[[int], Any],

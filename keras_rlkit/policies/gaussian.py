@@ -42,6 +42,8 @@ class Gaussian:
         edition, section 13.7, http://incompleteideas.net/book/the-book.html
     """
 
+    actions = "continuous"
+
     def __init__(
         self,
         stochastic: bool = True,
@@ -56,6 +58,11 @@ class Gaussian:
         self.stochastic = bool(stochastic)
         self.action_space = action_space
         self._generator = make_generator(seed)
+
+    @property
+    def draws(self) -> bool:
+        """Whether actions are drawn from the model's own probabilities."""
+        return self.stochastic
 
     def __call__(self, model: Any, observations: Any, step: int) -> np.ndarray:
         """Draw an action for each observation.

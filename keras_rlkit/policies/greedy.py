@@ -25,6 +25,10 @@ class Greedy:
         edition, section 2.2, http://incompleteideas.net/book/the-book.html
     """
 
+    actions = "discrete"
+    # Whether actions are drawn from the model's own probabilities.
+    draws = False
+
     def __call__(self, model: Any, observations: Any, step: int) -> np.ndarray:
         """Choose an action for each observation.
 

@@ -4,7 +4,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from keras_rlkit.utils import check_positive_integer
+from keras_rlkit.utils import (
+    cast_values,
+    casts_in_kind,
+    check_positive_integer,
+)
 
 # Of what a batch holds: int32 actions and float32 rewards.
 LARGEST_ACTION = np.iinfo(np.int32).max
@@ -83,10 +87,10 @@ def check_observation(
         dtype: Dtype stored.
 
     Returns:
-        The array, in the dtype it came in.
+        The array, in the dtype stored.
 
     Raises:
-        ValueError: If shape or dtype don't fit.
+        ValueError: If shape, dtype or a value don't fit.
     """
     array = np.asarray(value)
     if array.shape != shape:
@@ -94,19 +98,19 @@ def check_observation(
             f"`{name}` must have shape {shape}, one row for each environment. "
             f"Received: {name}.shape={array.shape}."
         )
-    if not np.can_cast(array.dtype, dtype, "same_kind"):
+    if not casts_in_kind(array.dtype, dtype):
         raise ValueError(
             f"`{name}` must have dtype {dtype}, or one that casts to it "
             f"without loss of kind. Received: {name}.dtype={array.dtype}. "
             "Give the buffer the environment's dtype as `observation_dtype`."
         )
-    narrower = dtype.kind in "iu" and not np.can_cast(array.dtype, dtype)
-    if narrower and (array != array.astype(dtype)).any():
-        raise ValueError(
-            f"`{name}` must hold numbers that fit into dtype {dtype}. "
-            f"Received: {name} from {array.min()} to {array.max()}."
-        )
-    return array
+    return cast_values(
+        name,
+        array,
+        dtype,
+        " Scale it, or choose a wider dtype for the environment's observation "
+        "space and the buffer's `observation_dtype`.",
+    )
 
 
 def _check_rows(name: str, value: Any, num_envs: int) -> np.ndarray:
@@ -159,7 +163,9 @@ def check_action(
     return action
 
 
-def _check_reward(value: Any, num_envs: int, valid: np.ndarray) -> np.ndarray:
+def _check_reward(
+    value: Any, num_envs: int, valid: np.ndarray, n_step: int
+) -> np.ndarray:
     reward = _check_rows("reward", value, num_envs)
     if reward.dtype.kind not in "biuf":
         raise ValueError(
@@ -167,10 +173,11 @@ def _check_reward(value: Any, num_envs: int, valid: np.ndarray) -> np.ndarray:
             f"Received: reward.dtype={reward.dtype}."
         )
     # NaN is not below anything.
-    if not (np.abs(reward[valid]) <= LARGEST_REWARD).all():
+    if not (np.abs(reward[valid]) <= LARGEST_REWARD / n_step).all():
+        joined = f" with n_step={n_step} added up" if n_step > 1 else ""
         raise ValueError(
             "`reward` must be finite in float32, no NaN and no infinity. "
-            f"Received: reward={reward}."
+            f"Received: reward={reward}{joined}."
         )
     return reward
 
@@ -180,6 +187,7 @@ def check_step(
     shape: tuple[int, ...],
     dtype: np.dtype,
     num_actions: int | None,
+    n_step: int = 1,
 ) -> Step:
     """Return a step as arrays, or raise if any part of it is wrong.
 
@@ -188,9 +196,10 @@ def check_step(
         shape: Shape [N, *observation_shape] of observations.
         dtype: Dtype of stored observations.
         num_actions: Number of actions, or `None` if not known.
+        n_step: How many rewards are added up, in float32 too. Defaults to 1.
 
     Returns:
-        The step as arrays.
+        The step as arrays, observations in the dtype stored.
 
     Raises:
         ValueError: If an argument has the wrong shape, dtype or values.
@@ -203,7 +212,7 @@ def check_step(
     return Step(
         check_observation("observation", now, shape, dtype),
         check_action(action, num_envs, num_actions),
-        _check_reward(reward, num_envs, valid),
+        _check_reward(reward, num_envs, valid, n_step),
         _check_flags("terminated", terminated, num_envs),
         _check_flags("truncated", truncated, num_envs),
         check_observation("next_observation", then, shape, dtype),
@@ -259,6 +268,8 @@ def check_space(
     if not hasattr(actions, "n") or actions.shape != ():
         raise ValueError(
             "`environment` must have discrete actions. Received: "
-            f"action_space={actions}."
+            f"action_space={actions}. For continuous ones use `EpisodeBuffer`, "
+            '`ActorCritic(distribution="gaussian")`, `CollectRollout` and '
+            "`Gaussian`."
         )
     return observations.shape, observations.dtype, num_envs, int(actions.n)

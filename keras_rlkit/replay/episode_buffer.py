@@ -13,6 +13,8 @@ from keras_rlkit.replay.rollout import (
     standardized,
 )
 from keras_rlkit.utils import (
+    cast_values,
+    casts_in_kind,
     check_fraction,
     check_positive_integer,
     make_generator,
@@ -164,9 +166,22 @@ class EpisodeBuffer(EpochSupply):
         """
         return cls(discount, **{**_read_spaces(environment), **arguments})
 
+    @property
+    def gives(self) -> str:
+        """What models learn from that it belongs to."""
+        return "returns" if self.lambda_ is None else "advantages"
+
     def __len__(self) -> int:
         """Return how many transitions this epoch has so far."""
         return self._size
+
+    def __repr__(self) -> str:
+        """Say what it holds, and what `fit` takes instead of it."""
+        return (
+            f"<{type(self).__name__} of {self.gives} with {len(self):,} "
+            "transitions; `fit` takes its data: `dataset()`, or `batches()` "
+            "without TensorFlow>"
+        )
 
     def clear(self) -> None:
         """Forget everything and begin a new epoch."""
@@ -208,8 +223,9 @@ class EpisodeBuffer(EpochSupply):
         """
         if self._used:
             self.clear()
-        if self.observation_shape is None:
-            self.observation_shape = np.shape(observation)[1:]
+        shape = self.observation_shape
+        if shape is None:
+            shape = np.shape(observation)[1:]
         whole = np.zeros(self.num_envs, np.int32)
         step = check_step(
             (
@@ -221,7 +237,7 @@ class EpisodeBuffer(EpochSupply):
                 next_observation,
                 valid,
             ),
-            (self.num_envs, *self.observation_shape),
+            (self.num_envs, *shape),
             self.observation_dtype,
             self.num_actions,
         )
@@ -236,6 +252,7 @@ class EpisodeBuffer(EpochSupply):
                 "or give the environment a time limit, as in "
                 "`gymnasium.wrappers.TimeLimit`."
             )
+        self.observation_shape = shape
         self._steps.append(step)
         self._size = size
         self._samples = None
@@ -312,22 +329,28 @@ class EpisodeBuffer(EpochSupply):
     def _check_continuous(self, action: Any) -> np.ndarray:
         action = np.asarray(action)
         shape = (self.num_envs, *self.action_shape)
-        if action.shape != shape or not np.isfinite(action).all():
+        if (
+            action.shape != shape
+            or not casts_in_kind(action.dtype, self.action_dtype)
+            or not np.isfinite(action).all()
+        ):
             raise ValueError(
                 f"`action` must be finite numbers of shape {shape}. "
                 f"Received: action={action}."
             )
-        return action.astype(self.action_dtype, copy=False)
+        return cast_values("action", action, self.action_dtype)
 
 
 def _read_spaces(environment: Any) -> dict[str, Any]:
     num_envs, observations, actions = spaces_of(environment)
-    discrete = hasattr(actions, "n") and not np.ndim(actions.n)
+    # `MultiBinary` has an `n` too.
+    discrete = hasattr(actions, "n") and actions.shape == ()
     continuous = hasattr(actions, "low") and len(actions.shape) == 1
     if not discrete and not continuous:
         raise ValueError(
             "`environment` must have `Discrete` or one-dimensional `Box` "
-            f"actions. Received: action_space={actions}."
+            f"actions. Received: action_space={actions}. Flatten them in a "
+            "wrapper."
         )
     return {
         "observation_shape": observations.shape,

@@ -112,6 +112,9 @@ class ReplayBuffer(BatchSupply, BufferState):
         Methods, https://doi.org/10.1038/nature14236
     """
 
+    # What models learn from that it belongs to.
+    gives = "transitions"
+
     def __init__(
         self,
         capacity: int,
@@ -220,6 +223,14 @@ class ReplayBuffer(BatchSupply, BufferState):
         """Return how many transitions can be sampled."""
         return self._store.size
 
+    def __repr__(self) -> str:
+        """Say what it holds, and what `fit` takes instead of it."""
+        return (
+            f"<{type(self).__name__} with {len(self):,} of {self.capacity:,} "
+            "transitions; `fit` takes its data: `dataset(32)`, or "
+            "`batches(32)` without TensorFlow>"
+        )
+
     @property
     def nbytes(self) -> int:
         """Bytes held by the buffer, in memory and on disk, all included."""
@@ -277,6 +288,7 @@ class ReplayBuffer(BatchSupply, BufferState):
             (self.num_envs, *self.observation_shape),
             self.observation_dtype,
             self.num_actions,
+            self.n_step,
         )
         step = step._replace(
             observation=frames_first(step.observation, self.frame_stack),

@@ -1,5 +1,6 @@
 """Argument checks and registration, shared by every part of the kit."""
 
+from keras_rlkit.utils.casting import cast_values, casts_in_kind
 from keras_rlkit.utils.registration import register
 from keras_rlkit.utils.validation import (
     check_choice,
@@ -11,6 +12,8 @@ from keras_rlkit.utils.validation import (
 )
 
 __all__ = [
+    "cast_values",
+    "casts_in_kind",
     "check_choice",
     "check_fraction",
     "check_non_negative_integer",

@@ -41,3 +41,17 @@ def test_sums_keep_the_precision_of_long_games():
     update(statistics, [1.0], [1], [1])
     # float32 would have lost the 1.
     assert statistics.take()[0] == [2.0**24 + 1]
+
+
+def test_what_the_environment_tells_stands_above_the_sum():
+    statistics = EpisodeStatistics(num_envs=3)
+    one, none = np.ones(3, bool), np.zeros(3, bool)
+    told = np.array([60.0, np.nan, 7.0])
+    statistics.update(np.ones(3), none, one, None)
+    # Row 2 isn't valid: what it tells is of no episode here.
+    valid = np.array([True, True, False])
+    statistics.update(np.ones(3), one, valid, told)
+    assert statistics.take() == ([60.0, 2.0], [2, 2])
+    # Nothing of it is left for the next episodes.
+    statistics.update(np.ones(3), one, one, None)
+    assert statistics.take() == ([1.0, 1.0, 2.0], [1, 1, 2])

@@ -1,17 +1,21 @@
 import csv
 import warnings
 
+import gymnasium
 import keras
 import numpy as np
 import pytest
+from gymnasium import wrappers
 
-from keras_rlkit.callbacks import EvaluatePolicy
+from keras_rlkit.callbacks import CollectSteps, EvaluatePolicy
 from keras_rlkit.policies import EpsilonGreedy, Greedy
 from tests.callbacks.scripted_environments import (
     Scripted,
     Spy,
+    data_of,
     fit,
     make_agent,
+    make_buffer,
     make_scripted,
 )
 
@@ -236,3 +240,41 @@ def test_arguments_out_of_range(arguments, message):
 def test_what_is_no_environment():
     with pytest.raises(ValueError, match="`environment` must be a `gymnasium"):
         EvaluatePolicy("CartPole-v1", Greedy(), episodes=1)
+
+
+def clipped():
+    # An episode has 5 steps of 4 points, 20 in all; clipped, they add up to 5.
+    environment = wrappers.RecordEpisodeStatistics(Scripted(reward=4.0))
+    return wrappers.ClipReward(environment, -1, 1)
+
+
+def test_true_scores_of_clipped_rewards():
+    def vector(mode):
+        return gymnasium.vector.SyncVectorEnv(
+            [clipped] * 2, autoreset_mode=mode
+        )
+
+    for make in (
+        clipped,
+        lambda: vector("NextStep"),
+        lambda: vector("SameStep"),
+        lambda: wrappers.vector.DictInfoToList(vector("SameStep")),
+    ):
+        evaluation = EvaluatePolicy(make(), Spy(), 3)
+        np.testing.assert_array_equal(evaluation.evaluate(None), [20.0] * 3)
+
+
+@pytest.mark.parametrize("mode", [None, "NextStep", "SameStep"])
+def test_collectors_log_true_scores_of_clipped_rewards(mode):
+    environment = clipped()
+    if mode:
+        environment = gymnasium.vector.SyncVectorEnv(
+            [clipped] * 2, autoreset_mode=mode
+        )
+    buffer = make_buffer(environment)
+    collect = CollectSteps(environment, buffer, Spy(), 2)
+    history = fit(make_agent(), data_of(buffer), [collect], steps=10)
+    assert history["episode_return"] == [20.0]
+    assert history["episode_length"] == [5.0]
+    # Learning sees what the wrapper above made of them.
+    assert set(buffer.transitions()[1]["reward"]) == {1.0}

@@ -1,3 +1,6 @@
+import sys
+import types
+
 import gymnasium
 import keras
 import numpy as np
@@ -274,20 +277,25 @@ def test_settings_and_twin():
         environment.twin(frame_skp=2)
 
 
-def test_render_shows_the_newest_frame_of_game_0():
+def test_render_shows_the_newest_frame_of_every_game():
     environment = atari("space_invaders", 2, seed=0)
     with pytest.raises(ValueError, match=r"before the first `reset\(\)`"):
         environment.render()
     environment.reset()
     observation, *_ = environment.step([3, 0])
-    frame = environment.render()
-    assert (frame.dtype, frame.shape) == (np.uint8, (84, 84, 3))
-    for channel in range(3):
-        np.testing.assert_array_equal(
-            frame[..., channel], observation[0, ..., 3]
-        )
-    frame[:] = 0
-    assert environment.render().any()
+    frames = environment.render()
+    assert type(frames) is tuple and len(frames) == 2
+    for game, frame in enumerate(frames):
+        assert (frame.dtype, frame.shape) == (np.uint8, (84, 84, 3))
+        for channel in range(3):
+            np.testing.assert_array_equal(
+                frame[..., channel], observation[game, ..., 3]
+            )
+        frame[:] = 0
+    assert all(frame.any() for frame in environment.render())
+    np.testing.assert_array_equal(
+        as_vector(environment).render(), environment.render()[0]
+    )
 
     camera = environment.twin(
         grayscale=False, image_size=(210, 160), frame_stack=2, seed=0
@@ -295,7 +303,7 @@ def test_render_shows_the_newest_frame_of_game_0():
     assert camera.single_observation_space.shape == (210, 160, 3, 2)
     camera.reset()
     observation, *_ = camera.step([0])
-    frame = camera.render()
+    (frame,) = camera.render()
     np.testing.assert_array_equal(frame, observation[0, ..., 1])
     # The player's cannon is green.
     assert np.any(frame[..., 1] > frame[..., 0].astype(int) + 50)
@@ -314,6 +322,8 @@ def test_the_seed_is_that_of_the_first_reset():
     again = observations(environment, seed=np.int64(7))
     listed = observations(environment, seed=np.array([7, 8]))
     np.testing.assert_array_equal(first, again)
+    np.testing.assert_array_equal(first, listed)
+    listed = observations(environment, seed=[7, 8])
     np.testing.assert_array_equal(first, listed)
     assert np.any(np.array(first) != np.array(second))
     # A seed given to the first reset stands above the one of the environment.
@@ -433,6 +443,22 @@ def test_seeds_out_of_range():
         environment.reset(seed=-1)
     with pytest.raises(ValueError, match="`seed` must be at most 2147483647"):
         environment.reset(seed=2**31)
+    environment = environment.twin(3)
+    for seed, message in [
+        ([-1, 0, 1], r"non-negative integer\. .*-1"),
+        ([0.5, 1, 2], r"non-negative integer\. .*0\.5"),
+        ([2**40, 1, 2], "at most 2147483647 .*1099511627776"),
+        ([5, 6], r"one for each of the 3 games\. Received: seed="),
+        ([[5, 6, 7]], "one for each of the 3 games"),
+        ([True, False, True], "non-negative integer"),
+        ([None, 1, 2], "non-negative integer.*None"),
+    ]:
+        for given in (seed, np.array(seed)):
+            with pytest.raises(ValueError, match=f"`seed` must be .*{message}"):
+                environment.reset(seed=given)
+    # Nothing was begun.
+    with pytest.raises(ValueError, match="before the first"):
+        environment.render()
 
 
 def test_numpy_integers_are_counts():
@@ -518,3 +544,51 @@ def test_environments_that_answer_in_part():
     environment = AtariVectorEnv("pong", 3, batch_size=2)
     with pytest.raises(ValueError, match="batch_size=2 with num_envs=3"):
         as_vector(environment)
+
+
+def test_seeds_of_the_games_that_start():
+    environment = atari("breakout", 3, noop_max=200, seed=0)
+    environment.reset()
+    mask = np.array([False, True, True])
+    started, _ = environment.reset(seed=5, options={"reset_mask": mask})
+    expected, _ = environment.twin(3).reset(seed=5)
+    np.testing.assert_array_equal(started[mask], expected[mask])
+    # Whatever game 0 would get, it plays on.
+    again, _ = environment.reset(
+        seed=[9, 6, 7], options={"reset_mask": mask.copy()}
+    )
+    np.testing.assert_array_equal(again[mask], expected[mask])
+
+
+def test_gymnasium_films_it(monkeypatch, tmp_path):
+    # The wrapper writes its files with a package that may be missing.
+    written = []
+
+    class Clip:
+        def __init__(self, frames, fps):
+            written.append((np.array(frames), fps))
+
+        def write_videofile(self, path, logger):
+            pass
+
+    for name in ("moviepy", "moviepy.video", "moviepy.video.io"):
+        monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
+    module = types.SimpleNamespace(ImageSequenceClip=Clip)
+    monkeypatch.setitem(
+        sys.modules, "moviepy.video.io.ImageSequenceClip", module
+    )
+    environment = gymnasium.wrappers.vector.RecordVideo(
+        atari("pong", 2, image_size=(20, 16), seed=0),
+        str(tmp_path / "films"),
+        video_length=3,
+        video_aspect_ratio=(2, 1),
+    )
+    first, _ = environment.reset()
+    for _ in range(4):
+        environment.step(np.zeros(2, int))
+    ((frames, rate),) = written
+    # Two games of 20 x 16 beside each other, 60 / 4 steps a second.
+    assert frames.shape == (4, 20, 32, 3) and rate == 15
+    np.testing.assert_array_equal(frames[0, :, :16, 0], first[0, ..., -1])
+    np.testing.assert_array_equal(frames[0, :, 16:, 0], first[1, ..., -1])
+    environment.close()

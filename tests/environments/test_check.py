@@ -8,6 +8,7 @@ import pytest
 from gymnasium import spaces
 from gymnasium.wrappers import (
     AtariPreprocessing,
+    FlattenObservation,
     FrameStackObservation,
     MaxAndSkipObservation,
     TimeLimit,
@@ -25,6 +26,12 @@ UNSCALED = "unscaled images"
 ORDER = "channel order"
 HUGE = "rewards of huge scale"
 LIMIT = "time limit hidden as terminal"
+INFINITE = "values that are not finite"
+OUTSIDE = "observations outside their space"
+LOST = "final observation lost"
+UNPAID = "no reward seen"
+ENDLESS = "episodes without an end"
+LIFE = "a lost life ends the episode"
 
 
 def traps(environment, steps=60):
@@ -103,6 +110,21 @@ def resize_without_opencv(monkeypatch):
 )
 def test_clean_environments(name):
     assert traps(gymnasium.make(name), steps=1_000) == []
+
+
+def test_clean_cards():
+    # Draws, with a reward of 0, are rare; the space was a tuple.
+    environment = FlattenObservation(gymnasium.make("Blackjack-v1"))
+    assert traps(environment, steps=200) == []
+
+
+@pytest.mark.parametrize("mode", ["NextStep", "SameStep", "Disabled"])
+@pytest.mark.parametrize("name", ["CartPole-v1", "FrozenLake-v1", "Taxi-v4"])
+def test_clean_vectors_in_all_modes(name, mode):
+    environment = gymnasium.vector.SyncVectorEnv(
+        [lambda: gymnasium.make(name)] * 2, autoreset_mode=mode
+    )
+    assert traps(environment, steps=400) == []
 
 
 @pytest.mark.parametrize("mode", ["sync", "async", "vector_entry_point"])
@@ -231,7 +253,7 @@ def test_gymnasiums_own_vector_of_atari():
         ("float32", 200, [UNSCALED]),
         ("float64", 11, [UNSCALED]),
         ("float32", 1, []),
-        ("float32", -3, []),
+        ("float32", -3, [OUTSIDE]),
         ("uint8", 200, []),
     ],
 )
@@ -427,3 +449,246 @@ def test_bad_input():
         check(gymnasium.make("CartPole-v1"), seed=-1)
     with pytest.raises(ValueError, match="must be a `gymnasium.Env`"):
         check("CartPole-v1")
+
+
+class Game(gymnasium.Env):
+    """Shows (steps of the episode / 40, `value`) and tells of lives."""
+
+    action_space = spaces.Discrete(2)
+
+    def __init__(
+        self,
+        value=0.5,
+        first=0.0,
+        lengths=(7, 12, 9),
+        reward=1.0,
+        lives=0,
+        reuses=False,
+        space=None,
+    ):
+        self.observation_space = space or spaces.Box(-1, 1, (2,), np.float32)
+        self.page = np.zeros(2, self.observation_space.dtype)
+        self.value, self.first, self.reuses = value, first, reuses
+        self.lengths, self.reward, self.all_lives = lengths, reward, lives
+        self.episode = -1
+
+    def show(self):
+        self.page[:] = (
+            min(self.steps / 40, 1),
+            (self.value if self.steps else self.first),
+        )
+        return self.page if self.reuses else self.page.copy()
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.episode, self.steps, self.lives = (
+            self.episode + 1,
+            0,
+            self.all_lives,
+        )
+        return self.show(), {"lives": self.lives}
+
+    def step(self, action):
+        self.steps += 1
+        length = self.lengths[self.episode % len(self.lengths)]
+        # The lives are lost at even distances, the last one at the end.
+        self.lives = self.all_lives - self.all_lives * self.steps // length
+        info = {"lives": max(self.lives, 0)}
+        return self.show(), self.reward, self.steps >= length, False, info
+
+
+def vector_of(make, mode="SameStep"):
+    return gymnasium.vector.SyncVectorEnv([make] * 2, autoreset_mode=mode)
+
+
+def test_the_game_itself_has_no_trap():
+    for mode in ("NextStep", "SameStep", "Disabled"):
+        assert traps(vector_of(lambda: Game(lives=3), mode)) == []
+    assert traps(Game(lives=3), steps=300) == []
+
+
+@pytest.mark.parametrize(
+    "options, seen",
+    [
+        ({"value": np.nan}, "a value of an observation was nan"),
+        ({"value": np.inf}, "a value of an observation was inf"),
+        ({"first": np.nan}, "a value of a first observation was nan"),
+        ({"reward": np.nan}, "a step brought the reward nan"),
+    ],
+)
+def test_values_that_are_not_finite(options, seen):
+    space = spaces.Box(-np.inf, np.inf, (2,), np.float32)
+    for make in (
+        lambda: Game(space=space, **options),
+        lambda: vector_of(lambda: Game(space=space, **options)),
+        lambda: vector_of(lambda: Game(space=space, **options), "NextStep"),
+    ):
+        findings = check(make(), steps=40, verbose=False)
+        assert findings[0].trap == INFINITE
+        assert seen in findings[0].seen
+
+
+def test_first_observations_of_later_episodes_are_looked_at():
+    class Late(Game):
+        def show(self):
+            self.first = np.nan if self.episode else 0.0
+            return super().show()
+
+    for mode in ("NextStep", "SameStep", "Disabled"):
+        environment = vector_of(Late, mode)
+        assert traps(environment) == [INFINITE]
+
+
+@pytest.mark.parametrize(
+    "options, seen",
+    [
+        ({"value": 7}, "an observation was 7.0, where the space goes from -1"),
+        ({"value": -1.01}, "where the space goes from -1 to 1"),
+        ({"first": 7}, "a first observation was 7.0"),
+        (
+            {"value": 4, "space": spaces.MultiDiscrete([2, 4])},
+            "an observation was 4, where the space goes from 0 to 3",
+        ),
+        (
+            {"value": 2, "space": spaces.MultiBinary(2)},
+            "an observation was 2, where the space goes from 0 to 1",
+        ),
+        (
+            {"value": 9, "space": spaces.Box(0, 8, (2,), np.uint8)},
+            "an observation was 9, where the space goes from 0 to 8",
+        ),
+    ],
+)
+def test_observations_outside_their_space(options, seen):
+    (finding,) = check(Game(**options), steps=40, verbose=False)
+    assert finding.trap == OUTSIDE
+    assert seen in finding.seen
+
+
+@pytest.mark.parametrize(
+    "shown, found", [(3, []), (2, [OUTSIDE]), (7, [OUTSIDE])]
+)
+def test_numbers_outside_a_discrete_space(shown, found):
+    class Numbered(Game):
+        def show(self):
+            return shown
+
+    # From 3 to 6.
+    environment = Numbered(space=spaces.Discrete(4, start=3))
+    environment.page = np.zeros(2)
+    assert traps(environment) == found
+
+
+def test_bounds_are_kept_up_to_rounding():
+    assert traps(Game(value=np.float32(1) + 1e-5)) == []
+    wide = spaces.Box(-3.402823e38, 3.402823e38, (2,), np.float32)
+    assert traps(Game(value=-5.0, space=wide)) == []
+
+
+@pytest.mark.parametrize("mode", ["SameStep", "NextStep"])
+def test_final_observations_that_are_first_ones(mode):
+    # gymnasium keeps what `step` returned, and the reset writes into it.
+    found = [LOST] if mode == "SameStep" else []
+    assert traps(vector_of(lambda: Game(reuses=True), mode)) == found
+
+    class ResetsItself(Game):
+        def step(self, action):
+            observation, *rest = super().step(action)
+            if rest[1]:
+                observation = np.float32([0.0, self.first])
+            return observation, *rest
+
+    assert traps(ResetsItself()) == [LOST]
+    assert traps(vector_of(ResetsItself, mode), 99) == [LOST]
+
+
+def test_environments_that_stand_still_lose_no_final_observation():
+    assert traps(vector_of(Corridor)) == []
+
+
+def test_no_reward():
+    (finding,) = check(Game(reward=0.0), steps=100, verbose=False)
+    assert finding.trap == UNPAID
+    assert "every reward of 1,000 random steps was 0" in finding.seen
+    # Too few steps to say anything.
+    assert traps(Game(reward=0.0), steps=99) == []
+    assert traps(TransformReward(gymnasium.make("Acrobot-v1"), int), 100) == []
+
+
+def test_a_rare_reward_is_waited_for():
+    class Rare(Game):
+        paid = 0
+
+        def step(self, action):
+            self.paid += 1
+            self.reward = float(self.paid == 900)
+            return super().step(action)
+
+    environment = Rare()
+    assert traps(environment, steps=100) == []
+    assert environment.paid == 900
+
+
+def test_episodes_without_an_end():
+    endless = {"lengths": (10**9,)}
+    (finding,) = check(Game(**endless), steps=100, verbose=False)
+    assert finding.trap == ENDLESS
+    assert "no episode ended in 1,000 random steps" in finding.seen
+    assert traps(vector_of(lambda: Game(**endless)), 100) == [ENDLESS]
+    assert traps(Game(**endless), steps=99) == []
+    # Whatever sets a limit will do, reached or not.
+    assert traps(TimeLimit(Game(**endless), 10**6), 100) == []
+    assert (
+        traps(vector_of(lambda: TimeLimit(Game(**endless), 10**6)), 100) == []
+    )
+
+
+def test_a_late_end_is_waited_for():
+    assert traps(Game(lengths=(900,)), steps=100) == []
+
+
+class LifeIsAnEpisode(gymnasium.Wrapper):
+    """Ends an episode with each life; `resumes` the game then."""
+
+    def __init__(self, environment, resumes):
+        super().__init__(environment)
+        self.resumes, self.left = resumes, 0
+
+    def step(self, action):
+        *rest, ended, truncated, info = self.env.step(action)
+        lost, self.left = info["lives"] < self.left, info["lives"]
+        return *rest, ended or lost, truncated, info
+
+    def reset(self, **arguments):
+        if self.resumes and self.left:
+            return self.unwrapped.show(), {"lives": self.left}
+        observation, info = self.env.reset(**arguments)
+        self.left = info["lives"]
+        return observation, info
+
+
+@pytest.mark.parametrize("resumes", [True, False])
+@pytest.mark.parametrize("mode", [None, "NextStep", "SameStep", "Disabled"])
+def test_lost_lives_as_ends(mode, resumes):
+    def make():
+        return LifeIsAnEpisode(Game(lives=3), resumes)
+
+    environment = vector_of(make, mode) if mode else make()
+    findings = check(environment, steps=90, verbose=False)
+    assert LIFE in [finding.trap for finding in findings]
+    (finding,) = (f for f in findings if f.trap == LIFE)
+    assert "ended with 2 lives left" in finding.seen
+    assert "terminal_on_life_loss=True" in finding.fix
+
+
+def test_lost_lives_as_ends_of_atari(resize_without_opencv):
+    def make(**options):
+        environment = gymnasium.make(
+            "ALE/Breakout-v5", frameskip=1, repeat_action_probability=0
+        )
+        return AtariPreprocessing(
+            environment, grayscale_newaxis=True, noop_max=0, **options
+        )
+
+    assert traps(make(terminal_on_life_loss=True), steps=90) == [LIFE]
+    assert traps(make(), steps=90) == []

@@ -681,3 +681,262 @@ def test_close_closes():
     as_vector(Closing((1,))).close()
     as_vector(SyncVectorEnv([lambda: Closing((1,))])).close()
     assert Closing.closed == 2
+
+
+class Told(gymnasium.Env):
+    """Returns `first`, then `value` for two steps, in a space of `dtype`."""
+
+    action_space = spaces.Discrete(2)
+
+    def __init__(self, dtype, value, first=None, flag=bool):
+        info = np.iinfo if np.dtype(dtype).kind in "iu" else np.finfo
+        low, high = info(dtype).min, info(dtype).max
+        self.observation_space = spaces.Box(low, high, np.shape(value), dtype)
+        self.value = value
+        self.first = np.zeros_like(value) if first is None else first
+        self.flag = flag
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.steps = 0
+        return self.first, {"lives": self.flag(3)}
+
+    def step(self, action):
+        self.steps += 1
+        end, never = self.flag(self.steps == 2), self.flag(False)
+        return self.value, self.flag(1), end, never, {"lives": self.flag(2)}
+
+
+class Many(VectorEnv):
+    """Two environments of one dtype and another one in what they return."""
+
+    def __init__(self, dtype, value, first, final, mode="SameStep"):
+        self.metadata = {"autoreset_mode": mode}
+        self.num_envs = 2
+        shape = np.shape(value)[1:]
+        self.single_observation_space = spaces.Box(0, 100, shape, dtype)
+        self.single_action_space = spaces.Discrete(2)
+        self.value, self.first, self.final = value, first, final
+
+    def reset(self, *, seed=None, options=None):
+        return self.first if options is None else self.final, {}
+
+    def step(self, actions):
+        never, one = np.zeros(2, bool), np.array([False, True])
+        info = {"final_obs": self.final}
+        return self.value, np.ones((2, 1)), one[:, None], never, info
+
+
+BEYOND = [
+    (np.int8, np.array([200, 0])),
+    (np.uint8, np.array([-1, 0])),
+    (np.int32, np.array([2**31 + 5, 0])),
+    (np.float32, np.array([1e39, 0.0])),
+    (np.float16, np.array([1e6, 0.0])),
+    (np.float16, np.array([100_000, 0])),
+]
+
+
+@pytest.mark.parametrize("dtype, value", BEYOND)
+def test_observations_beyond_the_dtype_of_their_space(dtype, value):
+    message = (
+        "`observation` must hold numbers that fit into dtype "
+        f"{np.dtype(dtype)}. Received.*observation space"
+    )
+    adapter = as_vector(Told(dtype, value, first=value))
+    with pytest.raises(ValueError, match=message):
+        adapter.reset()
+    adapter = as_vector(Told(dtype, value))
+    adapter.reset()
+    with pytest.raises(ValueError, match=message):
+        adapter.step([0])
+
+    bad, good = np.stack([value] * 2), np.zeros((2, 2), value.dtype)
+    with pytest.raises(ValueError, match=message):
+        as_vector(Many(dtype, good, bad, good)).reset()
+    for given in (
+        Many(dtype, bad, good, good),
+        Many(dtype, good, good, bad),
+        Many(dtype, good, good, bad, "Disabled"),
+    ):
+        adapter = as_vector(given)
+        adapter.reset()
+        with pytest.raises(ValueError, match=message):
+            adapter.step([0, 0])
+
+
+@pytest.mark.parametrize(
+    "dtype, value",
+    [
+        (np.uint8, np.array([0, 255])),
+        (np.int8, np.array([127, 0], np.uint64)),
+        (np.float32, np.array([np.inf, np.nan])),
+        (np.float32, np.array([3, -2])),
+    ],
+)
+def test_observations_that_the_dtype_of_their_space_holds(dtype, value):
+    adapter = as_vector(Told(dtype, value))
+    adapter.reset()
+    observation = adapter.step([0]).next_observation
+    assert observation.dtype == dtype
+    np.testing.assert_array_equal(observation, [value])
+
+    rows = np.stack([value, value[::-1]])
+    adapter = as_vector(Many(dtype, rows, rows, rows[::-1]))
+    np.testing.assert_array_equal(adapter.reset(), rows)
+    step = adapter.step([0, 0])
+    np.testing.assert_array_equal(step.observation, rows)
+    # Row 1 ended with what `final_obs` holds in row 1.
+    np.testing.assert_array_equal(step.next_observation, [value, value])
+
+
+def test_final_observations_of_another_kind():
+    whole = np.zeros((2, 2), np.int64)
+    adapter = as_vector(Many(np.int64, whole, whole, np.full((2, 2), 0.5)))
+    adapter.reset()
+    with pytest.raises(TypeError, match="`observation` must have the dtype"):
+        adapter.step([0, 0])
+
+
+def test_a_final_observation_that_one_row_lacks():
+    class Forgetful(Many):
+        def step(self, actions):
+            *rest, info = super().step(actions)
+            return *rest, {**info, "_final_obs": np.array([True, False])}
+
+    zeros = np.zeros((2, 2), np.float32)
+    adapter = as_vector(Forgetful(np.float32, zeros, zeros, zeros))
+    adapter.reset()
+    with pytest.raises(ValueError, match=r"`info\[\"final_obs\"\]`"):
+        adapter.step([0, 0])
+
+
+def test_numbers_in_arrays_of_one():
+    environment = Told(np.float32, np.ones(2), flag=lambda x: np.array([x]))
+    adapter = as_vector(environment)
+    adapter.reset()
+    steps = [adapter.step([0]) for _ in range(3)]
+    assert [step.terminated.tolist() for step in steps] == [
+        [False],
+        [True],
+        [False],
+    ]
+    for step in steps:
+        assert step.truncated.tolist() == [False]
+        assert step.reward.tolist() == [1.0]
+    assert [step.lives.tolist() for step in steps] == [[2], [3], [2]]
+    assert [step.next_lives.tolist() for step in steps] == [[2]] * 3
+
+    zeros = np.zeros((2, 2), np.float32)
+    adapter = as_vector(Many(np.float32, zeros, zeros, zeros))
+    adapter.reset()
+    step = adapter.step([0, 0])
+    assert step.terminated.tolist() == [False, True]
+    assert step.reward.tolist() == [1.0, 1.0]
+
+
+@pytest.mark.parametrize("name", ["terminated", "reward"])
+def test_more_than_one_number(name):
+    class Pair(Told):
+        def step(self, action):
+            observation, reward, *ends, info = super().step(action)
+            ends[0] = [False, True] if name == "terminated" else False
+            reward = [1.0, 2.0] if name == "reward" else 1.0
+            return observation, reward, *ends, info
+
+    adapter = as_vector(Pair(np.float32, np.ones(2)))
+    adapter.reset()
+    with pytest.raises(
+        ValueError,
+        match=rf"`environment` must return one `{name}` for each of its 1 .*"
+        rf"Received: {name} of shape \(2,\)\.",
+    ):
+        adapter.step([0])
+
+
+@pytest.mark.parametrize("mode", ["NextStep", "SameStep", "Disabled"])
+def test_infos_as_lists(mode):
+    def make():
+        return SyncVectorEnv(makers(), copy=False, autoreset_mode=mode)
+
+    plain = as_vector(make())
+    listed = as_vector(vector_wrappers.DictInfoToList(make()))
+    table = A_STEP_LATER if mode == "NextStep" else AT_ONCE
+    check(play(listed, len(table[0])), table)
+    assert plain.environment.autoreset_mode.value == mode
+
+
+@pytest.mark.parametrize("listed", [False, True])
+@pytest.mark.parametrize("mode", ["NextStep", "SameStep", "Disabled"])
+def test_infos_of_some_environments_only(mode, listed):
+    # Row 1 tells of lives in no reset, only in its steps.
+    environment = SyncVectorEnv(
+        [lambda: Diary((9,)), lambda: Silent((2,))], autoreset_mode=mode
+    )
+    if listed:
+        environment = vector_wrappers.DictInfoToList(environment)
+    adapter = as_vector(environment)
+    adapter.reset()
+    assert adapter.lives.tolist() == [5, -1]
+    adapter.step([0, 0])
+    step = adapter.step([0, 0])
+    # After two steps 3 are left, and row 1 has ended.
+    assert step.next_lives.tolist() == [3, 3]
+    later = mode == "NextStep"
+    assert step.lives.tolist() == [3, 3 if later else -1]
+
+
+def clipped(length=12):
+    # Each step is worth 5 points, of which a learner sees 1.
+    environment = gymnasium.wrappers.TransformReward(
+        TimeLimit(Diary((99,)), length), lambda reward: 5.0
+    )
+    environment = gymnasium.wrappers.RecordEpisodeStatistics(environment)
+    return gymnasium.wrappers.ClipReward(environment, -1, 1)
+
+
+def vector_of_clipped(mode):
+    environment = SyncVectorEnv(
+        [
+            lambda: TimeLimit(Diary((99,)), 2),
+            lambda: TimeLimit(Diary((99,)), 3),
+        ],
+        autoreset_mode=mode,
+    )
+    environment = vector_wrappers.TransformReward(
+        environment, lambda rewards: np.full(2, 5.0)
+    )
+    environment = vector_wrappers.RecordEpisodeStatistics(environment)
+    return vector_wrappers.ClipReward(environment, -1, 1)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda mode: SyncVectorEnv(
+            [lambda: clipped(2), lambda: clipped(3)], autoreset_mode=mode
+        ),
+        vector_of_clipped,
+        lambda mode: vector_wrappers.DictInfoToList(vector_of_clipped(mode)),
+    ],
+)
+@pytest.mark.parametrize("mode", list(gymnasium.vector.AutoresetMode))
+def test_true_returns_of_several_environments(make, mode):
+    adapter = as_vector(make(mode))
+    adapter.reset()
+    steps = [adapter.step([0, 0]) for _ in range(3)]
+    assert steps[0].episode_return is None
+    np.testing.assert_array_equal(steps[1].episode_return, [10, np.nan])
+    np.testing.assert_array_equal(steps[2].episode_return, [np.nan, 15])
+    assert steps[0].reward.tolist() == [1.0, 1.0]
+
+
+def test_true_returns_of_one_environment():
+    adapter = as_vector(clipped(2))
+    adapter.reset()
+    told = [adapter.step([0]).episode_return for _ in range(4)]
+    assert told[0] is None and told[2] is None
+    assert told[1].tolist() == told[3].tolist() == [10.0]
+    adapter = as_vector(TimeLimit(Diary((99,)), 1))
+    adapter.reset()
+    assert adapter.step([0]).episode_return is None

@@ -6,6 +6,7 @@ import pytest
 from gymnasium import spaces
 
 from keras_rlkit.environments import as_vector
+from keras_rlkit.replay import ReplayBuffer
 from keras_rlkit.replay.checks import (
     check_action,
     check_dtype,
@@ -55,6 +56,8 @@ def test_what_is_no_dtype(dtype):
         ("uint16", "uint8"),
         ("uint8", "float32"),
         ("bool", "uint8"),
+        ("int64", "uint8"),
+        ("int64", "float16"),
     ],
 )
 def test_observations_that_can_be_kept(given, kept):
@@ -72,7 +75,9 @@ def test_observations_that_can_be_kept(given, kept):
             "`observation` must have dtype uint8, or one that casts to it with"
             r"out loss of kind. Received: observation.dtype=float64\. Give",
         ),
-        (np.zeros((1, 3), "int64"), "uint8", r"dtype=int64\."),
+        (np.full((1, 3), -1), "uint8", r"from -1 to -1\. Scale it, or choose"),
+        (np.full((1, 3), 1e39), "float32", r"from 1e\+39 to 1e\+39\."),
+        (np.full((1, 3), 1e6, "float32"), "float16", "from 1000000.0 to 1000"),
         (
             np.array([[3, 255, 300]], "uint16"),
             "uint8",
@@ -85,6 +90,12 @@ def test_observations_that_can_be_kept(given, kept):
 def test_observations_that_would_change(array, kept, message):
     with pytest.raises(ValueError, match=message):
         check_observation("observation", array, (1, 3), np.dtype(kept))
+
+
+def test_what_was_infinite_or_nan_stays_so():
+    array = np.array([[np.inf, -np.inf, np.nan]])
+    result = check_observation("observation", array, (1, 3), np.dtype("f4"))
+    np.testing.assert_array_equal(result, array)
 
 
 @pytest.mark.parametrize("dtype", ["int64", "uint8", "int32"])
@@ -214,3 +225,25 @@ def test_observations_that_are_no_single_array():
         r"ervation_space=Dict.*\. Wrap it in `gymnasium.wrappers.FlattenObser",
     ):
         check_space(environment_with(observations=both))
+
+
+def test_rewards_that_would_overflow_once_added_up():
+    # float32 ends at 3.4e38: three times 1.2e38 is above it, 1.1e38 is not.
+    def add(reward):
+        replay = ReplayBuffer(9, (1,), "float32", n_step=3, discount=1.0)
+        for step in range(3):
+            replay.add(
+                np.full((1, 1), step, "float32"),
+                [0],
+                [reward],
+                [False],
+                [False],
+                np.full((1, 1), step + 1, "float32"),
+            )
+        return replay.sample(1)[1]["reward"]
+
+    assert add(1.1e38) == pytest.approx(3.3e38)
+    with pytest.raises(
+        ValueError, match=r"`reward` must be finite in float32.*n_step=3 added"
+    ):
+        add(1.2e38)

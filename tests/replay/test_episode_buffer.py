@@ -449,9 +449,54 @@ def test_continuous_actions():
     _, action, _ = buffer.samples()
     assert action.dtype == np.float32
     np.testing.assert_array_equal(action, [[0.5, 7.0]])
-    for bad in (np.zeros(1), np.array([[0.0, np.nan]])):
+    for bad in (
+        np.zeros(1),
+        np.array([[0.0, np.nan]]),
+        np.array([[0.0, 1j]]),
+        np.array([[0.0, None]]),
+    ):
         with pytest.raises(ValueError, match=r"`action` must be .* \(1, 2\)"):
             buffer.add(np.zeros((1, 1)), bad, *step)
+    # Finite in double precision only.
+    with pytest.raises(ValueError, match="`action` must hold numbers that fit"):
+        buffer.add(np.zeros((1, 1)), np.array([[0.0, 1e39]]), *step)
+
+
+@pytest.mark.parametrize(
+    "dtype, observation",
+    [
+        ("uint8", [[300]]),
+        ("int8", [[-200]]),
+        ("float32", [[1e39]]),
+        ("float16", [[1e6]]),
+        ("float16", [[100_000]]),
+    ],
+)
+def test_observations_that_would_change(dtype, observation):
+    buffer = new_buffer(observation_dtype=dtype)
+    flags = [np.array([False]), np.array([False])]
+    one = np.ones((1, 1), dtype)
+    buffer.add(one, np.zeros(1, int), np.ones(1), *flags, one)
+    for now, then in ((observation, one), (one, observation)):
+        with pytest.raises(
+            ValueError, match=f"observation` must hold numbers .* {dtype}"
+        ):
+            buffer.add(now, np.zeros(1, int), np.ones(1), *flags, then)
+    assert len(buffer) == 1
+    # What fits is kept in the buffer's dtype.
+    buffer.add([[3]], np.zeros(1, int), np.ones(1), *flags, [[4]])
+    observation, _, _ = buffer.samples()
+    assert observation.dtype == dtype
+    np.testing.assert_array_equal(observation, [[1], [3]])
+
+
+def test_a_refused_first_step_decides_nothing():
+    buffer = rlk.replay.EpisodeBuffer(0.5)
+    flags = [np.array([False]), np.array([False])]
+    with pytest.raises(ValueError, match="`action` must be integers"):
+        buffer.add(np.ones((1, 5)), [0.5], [1.0], *flags, np.ones((1, 5)))
+    add(buffer, 0, 1.0, terminated=True)
+    assert buffer.observation_shape == (1,)
 
 
 def test_for_environment():
@@ -467,13 +512,28 @@ def test_for_environment():
     )
     assert (buffer.num_envs, buffer.num_actions) == (1, None)
     assert buffer.action_shape == (1,)
-    space = gymnasium.spaces.MultiDiscrete([2, 2])
+
+
+@pytest.mark.parametrize(
+    "kind, argument",
+    [
+        ("MultiDiscrete", [2, 2]),
+        ("MultiBinary", 3),
+        ("MultiBinary", [3]),
+        ("MultiBinary", [2, 3]),
+    ],
+)
+def test_spaces_of_actions_that_no_policy_has(kind, argument):
+    import gymnasium
 
     class Odd:
         observation_space = gymnasium.spaces.Box(0, 1, (2,))
-        action_space = space
+        action_space = getattr(gymnasium.spaces, kind)(argument)
 
-    with pytest.raises(ValueError, match="must have `Discrete` or one-dimens"):
+    with pytest.raises(
+        ValueError,
+        match=f"must have `Discrete` or one-dimens.*action_space={kind}",
+    ):
         rlk.replay.EpisodeBuffer.for_environment(Odd(), 0.9)
 
 

@@ -1,0 +1,140 @@
+"""Which model, buffer, collector and policy belong together."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+
+# What a buffer gives (`gives`), a collector fills (`fills`) and a model, or the
+# loss that it was compiled with, learns from (`learns_from`).
+PARTNERS = {
+    "transitions": "`DoubleDQN`, `ReplayBuffer` and `CollectSteps`",
+    "returns": "a Keras model with `PolicyGradientLoss`, `EpisodeBuffer` with "
+    "`lambda_=None`, and `CollectEpisodes` or `CollectRollout`",
+    "advantages": "`ActorCritic`, `EpisodeBuffer` with a `lambda_` such as "
+    "0.95, and `CollectRollout` or `CollectEpisodes`",
+}
+POLICIES = {
+    "discrete": "`EpsilonGreedy`, `Greedy` or `Categorical`",
+    "continuous": '`Gaussian`, with `ActorCritic(distribution="gaussian")`, '
+    "`EpisodeBuffer` and `CollectRollout`",
+}
+
+
+def check_buffer(fills: tuple[str, ...], buffer: Any, collector: Any) -> None:
+    """Raise if a collector can't fill a buffer.
+
+    Args:
+        fills: Keys of `PARTNERS`.
+        buffer: What the collector was given.
+        collector: The callback, for the message.
+
+    Raises:
+        ValueError: If it is another kind of buffer, or none.
+    """
+    gives = getattr(buffer, "gives", None)
+    if gives in fills or (gives is None and hasattr(buffer, "add")):
+        return
+    kinds = [*fills, gives] if gives else fills
+    together = "; and ".join(PARTNERS[kind] for kind in kinds)
+    raise ValueError(
+        f"`buffer` must be one that `{type(collector).__name__}` fills. "
+        f"Received: buffer={type(buffer).__name__}. These belong together: "
+        f"{together}."
+    )
+
+
+def check_model(buffer: Any, model: keras.Model, collector: Any) -> None:
+    """Raise if a model can't learn from what a buffer gives.
+
+    Args:
+        buffer: The buffer.
+        model: Compiled model.
+        collector: The callback, for the message.
+
+    Raises:
+        ValueError: If the model learns from something else.
+    """
+    wanted = _trait(model, "learns_from")
+    gives = getattr(buffer, "gives", wanted)
+    if wanted in (None, gives):
+        return
+    raise ValueError(
+        f"The model must learn from {gives}, which the buffer gives. Received: "
+        f"{_name(model)}, which learns from {wanted}, with "
+        f"`{type(buffer).__name__}` and `{type(collector).__name__}`. These "
+        f"belong together: {PARTNERS[wanted]}; and {PARTNERS[gives]}."
+    )
+
+
+def check_distribution(action_space: Any, model: keras.Model) -> None:
+    """Raise if a model's distribution isn't one over an environment's actions.
+
+    Args:
+        action_space: Space of one environment's action.
+        model: Compiled model.
+
+    Raises:
+        ValueError: If the model is categorical and actions are continuous, or
+            the other way round.
+    """
+    received = _trait(model, "distribution")
+    continuous = _kind(action_space) == "continuous"
+    expected = "gaussian" if continuous else "categorical"
+    if received in ("gaussian", "categorical") and received != expected:
+        raise ValueError(
+            f"The model's distribution must be over the actions {action_space}"
+            f": {expected}. Received: {_name(model)}, which is {received}. Use "
+            f'`ActorCritic(..., distribution="{expected}")`.'
+        )
+
+
+def check_policy(
+    policy: Callable, action_space: Any, draws: bool = False
+) -> None:
+    """Raise if a policy gives actions of another kind than an environment.
+
+    Args:
+        policy: What a callback was given; one that doesn't tell is accepted.
+        action_space: Space of one environment's action.
+        draws: Whether actions must be drawn from the model's probabilities,
+            as policy gradients assume. Defaults to `False`.
+
+    Raises:
+        ValueError: If the policy isn't right for the environment or, with
+            `draws`, for policy gradients.
+    """
+    kind = _kind(action_space)
+    name = type(policy).__name__
+    if getattr(policy, "actions", kind) != kind:
+        raise ValueError(
+            f"`policy` must give {kind} actions for {action_space}. Received: "
+            f"policy={name}, whose actions are {policy.actions}. Use "
+            f"{POLICIES[kind]}."
+        )
+    if draws and not getattr(policy, "draws", True):
+        drawing = "Gaussian()" if kind == "continuous" else "Categorical()"
+        raise ValueError(
+            "`policy` must draw its actions from the probabilities that the "
+            f"model gives, as policy gradients assume. Received: policy={name}"
+            f", which doesn't. Collect with `{drawing}`, and keep the other "
+            "one for `EvaluatePolicy`."
+        )
+
+
+def _kind(action_space: Any) -> str:
+    return "continuous" if hasattr(action_space, "low") else "discrete"
+
+
+def _trait(model: keras.Model, name: str) -> str | None:
+    own = getattr(model, name, None)
+    loss = getattr(model, "loss", None)
+    return getattr(loss, name, None) if own is None else own
+
+
+def _name(model: keras.Model) -> str:
+    name = f"`{type(model).__name__}`"
+    loss = getattr(model, "loss", None)
+    if isinstance(loss, keras.losses.Loss):
+        name += f" with the loss `{type(loss).__name__}`"
+    return name

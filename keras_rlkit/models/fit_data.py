@@ -1,0 +1,69 @@
+"""What `fit` and its kin are given, looked at before they begin."""
+
+from typing import Any
+
+import keras
+
+# What `tf.data.Dataset.cardinality` gives for data without an end.
+INFINITE = -1
+
+
+def check_fit_data(data: Any) -> None:
+    """Raise if `fit` is given the source of its data instead of the data.
+
+    Args:
+        data: First argument of `fit`.
+
+    Raises:
+        ValueError: If it is a buffer or an environment.
+    """
+    if hasattr(data, "dataset") and hasattr(data, "batches"):
+        raise ValueError(
+            "`x` must be data, not the buffer that gives them. Received: "
+            f"x={data!r}."
+        )
+    if hasattr(data, "step") and hasattr(data, "reset"):
+        raise ValueError(
+            "`x` must be data, not the environment that they come from. "
+            f"Received: x={data!r}. Make a buffer that fits it, such as "
+            "`replay = ReplayBuffer.for_environment(environment, capacity)` "
+            "for `DoubleDQN` or `EpisodeBuffer.for_environment(environment, "
+            "discount, lambda_=0.95)` for `ActorCritic`; train on its data, "
+            "`fit(replay.dataset(32))`, or `replay.batches(32)` without "
+            "TensorFlow; and play in the environment by a callback, "
+            "`CollectSteps` or `CollectRollout`."
+        )
+
+
+def check_steps(data: Any, name: str, steps: int | None, method: str) -> None:
+    """Raise where a method would never end.
+
+    Args:
+        data: What it goes through.
+        name: Name of the argument that ends it.
+        steps: Its value.
+        method: Name of the method.
+
+    Raises:
+        ValueError: If the data have no end, and the argument is `None`.
+    """
+    if steps is None and _is_endless(data):
+        raise ValueError(
+            f"`{name}` must be given to `{method}` for data without an end, "
+            f"as those of a `ReplayBuffer`. Received: {name}=None. Pass a "
+            f"number of batches, e.g. `{name}=1_000`."
+        )
+
+
+def is_data_set(data: Any) -> bool:
+    """Say whether data come as a `tf.data.Dataset` or `PyDataset`."""
+    of_tensorflow = hasattr(data, "cardinality")
+    return of_tensorflow or isinstance(data, keras.utils.PyDataset)
+
+
+def _is_endless(data: Any) -> bool:
+    if not is_data_set(data):
+        return False
+    if isinstance(data, keras.utils.PyDataset):
+        return data.num_batches is None
+    return int(data.cardinality()) == INFINITE

@@ -14,7 +14,7 @@ from keras_rlkit.callbacks.partners import (
 )
 from keras_rlkit.callbacks.time_split import TimeSplit
 from keras_rlkit.environments import Step
-from keras_rlkit.models.checks_data import check_steps
+from keras_rlkit.models.fit_data import check_steps
 from keras_rlkit.utils import (
     check_non_negative_integer,
     check_positive_number,
@@ -135,8 +135,7 @@ class CollectSteps(Collector):
     def on_train_begin(self, logs: dict | None = None) -> None:
         """Fill the buffer, once."""
         if "steps" in (self.params or {}):
-            steps = {"steps_per_epoch": self.params["steps"]}
-            check_steps(steps, "steps_per_epoch", "fit")
+            check_steps("steps_per_epoch", self.params["steps"], "fit")
         self._check_model()
         executions = self.model.steps_per_execution
         self.buffer.batches_per_execution = executions

@@ -11,6 +11,7 @@ from keras_rlkit.models.fit_data import (
     check_fit_data,
     check_steps,
     is_data_set,
+    is_endless,
 )
 
 
@@ -48,7 +49,8 @@ class Agent(keras.Model):
             (data, "steps_per_epoch"),
             (named.get("validation_data"), "validation_steps"),
         ):
-            check_steps(part, name, named.get(name), "fit")
+            if is_endless(part):
+                check_steps(name, named.get(name), "fit")
         if is_data_set(data):
             # They come in an order of their own; Keras warns otherwise.
             named = {"shuffle": False, **named}
@@ -69,7 +71,8 @@ class Agent(keras.Model):
             ValueError: If the data have no end and `steps` is missing.
         """
         named = _by_name(super().evaluate, arguments, options)
-        check_steps(named.get("x"), "steps", named.get("steps"), "evaluate")
+        if is_endless(named.get("x")):
+            check_steps("steps", named.get("steps"), "evaluate")
         return super().evaluate(**named)
 
     def predict(self, *arguments: Any, **options: Any) -> Any:
@@ -87,7 +90,8 @@ class Agent(keras.Model):
             ValueError: If the data have no end and `steps` is missing.
         """
         named = _by_name(super().predict, arguments, options)
-        check_steps(named.get("x"), "steps", named.get("steps"), "predict")
+        if is_endless(named.get("x")):
+            check_steps("steps", named.get("steps"), "predict")
         return super().predict(**named)
 
     def save(

@@ -35,19 +35,18 @@ def check_fit_data(data: Any) -> None:
         )
 
 
-def check_steps(data: Any, name: str, steps: int | None, method: str) -> None:
-    """Raise where a method would never end.
+def check_steps(name: str, steps: int | None, method: str) -> None:
+    """Raise where a method would never end its first pass over data.
 
     Args:
-        data: What it goes through.
         name: Name of the argument that ends it.
         steps: Its value.
         method: Name of the method.
 
     Raises:
-        ValueError: If the data have no end, and the argument is `None`.
+        ValueError: If the argument is `None`.
     """
-    if steps is None and _is_endless(data):
+    if steps is None:
         raise ValueError(
             f"`{name}` must be given to `{method}` for data without an end, "
             f"as those of a `ReplayBuffer`. Received: {name}=None. Pass a "
@@ -61,7 +60,8 @@ def is_data_set(data: Any) -> bool:
     return of_tensorflow or isinstance(data, keras.utils.PyDataset)
 
 
-def _is_endless(data: Any) -> bool:
+def is_endless(data: Any) -> bool:
+    """Say whether data are a data set without an end."""
     if not is_data_set(data):
         return False
     if isinstance(data, keras.utils.PyDataset):

@@ -182,7 +182,7 @@ def test_callbacks_of_one_fit_find_each_other():
             found.extend(find_siblings(self))
 
     first, second = Look(), evaluate([1.0])
-    fit(make_agent(), SameBatch(), [[first], second], steps=1)
+    fit(make_agent(), SameBatch(), [first, second], steps=1)
     assert found[:2] == [first, second]
     assert isinstance(found[2], keras.callbacks.History)
     assert find_siblings(first) == []

@@ -12,12 +12,14 @@ def soft_update(target: Any, online: Any, rate: Any) -> Any:
     of random generators, can't be averaged and are copied.
 
     Args:
-        target: Tensor of any shape.
-        online: Tensor of the same shape and dtype.
+        target: Tensor of any shape. Keep it in float32 whatever the online
+            weights are: in bfloat16 and float16, steps of a small rate are
+            rounded away long before the target arrives.
+        online: Tensor of the same shape.
         rate: Number in [0, 1], share of the way per update.
 
     Returns:
-        Tensor of the same shape and dtype.
+        Tensor of the target's shape and dtype.
 
     Example:
 
@@ -30,7 +32,7 @@ def soft_update(target: Any, online: Any, rate: Any) -> Any:
         section 3, https://arxiv.org/abs/1509.02971
     """
     target = keras.ops.convert_to_tensor(target)
-    online = keras.ops.convert_to_tensor(online)
+    online = keras.ops.cast(online, target.dtype)
     if rate == 1 or not keras.backend.is_float_dtype(online.dtype):
         return online
     return target + keras.ops.cast(rate, target.dtype) * (online - target)
@@ -41,12 +43,13 @@ def periodic_update(target: Any, online: Any, steps: Any, period: int) -> Any:
 
     Args:
         target: Tensor of any shape.
-        online: Tensor of the same shape and dtype.
+        online: Tensor of the same shape.
         steps: Integer scalar, gradient steps taken so far, this one included.
         period: Gradient steps between two copies.
 
     Returns:
-        `online` where `steps` is a multiple of `period`, else `target`.
+        `online` where `steps` is a multiple of `period`, else `target`, in
+        the target's dtype.
 
     Example:
 
@@ -60,6 +63,6 @@ def periodic_update(target: Any, online: Any, steps: Any, period: int) -> Any:
         algorithm 1, https://doi.org/10.1038/nature14236
     """
     target = keras.ops.convert_to_tensor(target)
-    online = keras.ops.convert_to_tensor(online)
+    online = keras.ops.cast(online, target.dtype)
     copy_now = keras.ops.equal(keras.ops.mod(steps, period), 0)
     return keras.ops.where(copy_now, online, target)

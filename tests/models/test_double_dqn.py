@@ -440,3 +440,68 @@ def test_nan_that_is_not_behind_an_end_reaches_the_loss():
         OBSERVATION, {**TRANSITION, "next_observation": after}, verbose=0
     ).history
     assert np.isnan(history["loss"][0])
+
+
+def short_agent(kernel=1.0, **arguments):
+    """One weight at 1 that doesn't learn; its target begins at 0."""
+    network = keras.Sequential(
+        [
+            keras.Input((1,)),
+            keras.layers.Dense(1, kernel_initializer="zeros", use_bias=False),
+        ]
+    )
+    agent = rlk.models.DoubleDQN(network, **arguments)
+    network.set_weights([np.full((1, 1), kernel)])
+    return agent
+
+
+def follow(agent, steps):
+    agent.compile(keras.optimizers.SGD(0.0), "mse", steps_per_execution=50)
+    zeros, ones = np.zeros(steps, "float32"), np.ones((steps, 1), "float32")
+    transition = {
+        "action": zeros.astype("int32"),
+        "reward": zeros,
+        "discount": zeros,
+        "next_observation": ones,
+    }
+    agent.fit(ones, transition, batch_size=1, shuffle=False, verbose=0)
+
+
+@pytest.mark.parametrize("fuse", [False, True])
+@pytest.mark.parametrize("policy", ["bfloat16", "float16", "float32"])
+def test_the_target_arrives_in_short_precision(
+    policy, fuse, tmp_path, monkeypatch
+):
+    if fuse and keras.backend.backend() != "tensorflow":
+        pytest.skip("the update is fused on TensorFlow")
+    monkeypatch.setattr(
+        "keras_rlkit.models.fused_update.FUSED_FROM_WEIGHTS",
+        1 if fuse else 10**9,
+    )
+    keras.config.set_dtype_policy(policy)
+    try:
+        agent = short_agent(target_update_rate=0.005)
+        follow(agent, 1_000)
+        # 1 - 0.995 ** 1000 = 0.99335, and after another thousand 0.99996.
+        np.testing.assert_allclose(target_weights(agent), 0.99335, atol=1e-4)
+        agent.save(tmp_path / "agent.keras")
+    finally:
+        keras.config.set_dtype_policy("float32")
+    again = keras.saving.load_model(tmp_path / "agent.keras")
+    np.testing.assert_array_equal(target_weights(again), target_weights(agent))
+    follow(again, 1_000)
+    np.testing.assert_allclose(target_weights(again), 0.99996, atol=1e-4)
+    # The online weight is what it was meant to be.
+    assert again.q_network.weights[0].dtype == policy
+    fresh = rlk.models.DoubleDQN.from_config(again.get_config())
+    assert fresh.target_network.weights[0].dtype == "float32"
+
+
+def test_a_hard_copy_in_short_precision():
+    keras.config.set_dtype_policy("bfloat16")
+    try:
+        agent = short_agent(kernel=0.5, target_update_period=50)
+        follow(agent, 50)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    np.testing.assert_array_equal(target_weights(agent), [[0.5]])

@@ -87,3 +87,49 @@ def test_a_frozen_part_stays_frozen_in_the_network_only():
     copy_network(network)
     assert not network.layers[2].trainable
     assert len(network.trainable_variables) == 2
+
+
+@pytest.fixture
+def dtype_policy(request):
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(request.param)
+    yield request.param
+    keras.config.set_dtype_policy(before)
+
+
+@pytest.mark.parametrize("dtype_policy", ["bfloat16", "float16"], indirect=True)
+@pytest.mark.parametrize("make", [sequential, functional, subclassed])
+def test_short_weights_are_copied_into_float32(make, dtype_policy):
+    network = make()
+    copy = copy_network(network)
+    assert {w.dtype for w in network.weights} == {dtype_policy}
+    assert {w.dtype for w in copy.weights} == {"float32"}
+    # What is computed is the same, in the same type.
+    ours, theirs = copy(observations()), network(observations())
+    assert keras.backend.standardize_dtype(ours.dtype) == dtype_policy
+    np.testing.assert_array_equal(
+        *(
+            keras.ops.convert_to_numpy(keras.ops.cast(part, "float32"))
+            for part in (ours, theirs)
+        )
+    )
+    assert keras.config.dtype_policy().name == dtype_policy
+
+
+@pytest.mark.parametrize(
+    "dtype_policy", ["mixed_bfloat16", "mixed_float16"], indirect=True
+)
+def test_mixed_precision_is_copied_as_it_is(dtype_policy):
+    network = sequential()
+    copy = copy_network(network)
+    assert {w.dtype for w in copy.weights} == {"float32"}
+    for ours, theirs in zip(copy.layers, network.layers, strict=True):
+        assert ours.dtype_policy.name == theirs.dtype_policy.name
+
+
+def test_one_layer_in_short_precision():
+    layer = keras.layers.Dense(2, dtype="bfloat16")
+    network = keras.Sequential([keras.Input((3,)), layer])
+    copy = copy_network(network)
+    assert copy.layers[0].dtype_policy.name == "mixed_bfloat16"
+    assert layer.dtype_policy.name == "bfloat16"

@@ -65,3 +65,20 @@ def test_periodic_update_with_a_counter_that_is_a_tensor():
         counter = keras.ops.convert_to_tensor(steps, "int32")
         moved = periodic_update(target, online, counter, period=3)
         assert numpy(moved).tolist() == [expected]
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_a_float32_target_follows_short_weights_all_the_way(dtype):
+    # 1 - 0.995 ** 2000 = 0.99996.
+    target = keras.ops.zeros((1,), "float32")
+    online = keras.ops.ones((1,), dtype)
+    for _ in range(2_000):
+        target = soft_update(target, online, 0.005)
+    assert keras.backend.standardize_dtype(target.dtype) == "float32"
+    np.testing.assert_allclose(numpy(target), 1 - 0.995**2_000, atol=1e-4)
+    for rate in (1, 1.0):
+        moved = soft_update(target, online, rate)
+        assert keras.backend.standardize_dtype(moved.dtype) == "float32"
+    moved = periodic_update(target * 0, online, 4, 2)
+    assert keras.backend.standardize_dtype(moved.dtype) == "float32"
+    np.testing.assert_array_equal(numpy(moved), [1.0])

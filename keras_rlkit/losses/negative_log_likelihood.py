@@ -6,13 +6,18 @@ from keras import ops
 
 from keras_rlkit.ops.predicted_distributions import (
     align_weights,
+    check_one_tensor,
     check_target_shape,
-    describe_support,
     distribution_name,
-    in_support,
     is_distribution,
     negative_log_likelihood,
+)
+from keras_rlkit.ops.target_support import (
+    describe_support,
+    in_support,
+    independent_outputs,
     replace_targets,
+    round_into_support,
 )
 from keras_rlkit.utils import register
 
@@ -90,19 +95,30 @@ class NegativeLogLikelihood(keras.losses.Loss):
         The stock method would turn `y_pred` into a tensor first.
         """
         _check_is_distribution(y_pred)
+        check_one_tensor(y_pred)
         with keras.name_scope(self.name):
             y_true = ops.convert_to_tensor(y_true)
             check_target_shape(y_true, y_pred)
-            mask, weight = _mask_and_weight(y_true, y_pred, sample_weight)
-            counted = None if weight is None else weight != 0
-            y_true, usable = self._usable_targets(y_true, counted, y_pred)
-            values = ops.cast(self.call(y_true, y_pred), self.dtype)
+            outputs, output_axes = independent_outputs(y_pred)
+            one_per_output = y_true[(..., *[0] * len(outputs.event_shape))]
+            mask = _aligned(
+                getattr(y_pred, "_keras_mask", None), one_per_output
+            )
+            weight = _aligned(sample_weight, one_per_output)
+            if mask is not None:
+                weight = (
+                    mask
+                    if weight is None
+                    else mask * ops.cast(weight, mask.dtype)
+                )
+            y_true, usable = self._usable_targets(y_true, weight, outputs)
+            values = ops.cast(self.call(y_true, outputs), self.dtype)
             if usable is not None:
                 values = ops.where(usable, values, np.nan)
-            return self._reduce(values, mask, weight)
+            return self._reduce(values, mask, weight, output_axes)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        """Return the negative log likelihood of each sample."""
+        """Return the negative log likelihood of each output."""
         return negative_log_likelihood(y_true, y_pred)
 
     def get_config(self) -> dict:
@@ -113,37 +129,50 @@ class NegativeLogLikelihood(keras.losses.Loss):
             "dtype": self.dtype,
         }
 
-    def _usable_targets(self, y_true, counted, y_pred):
+    def _usable_targets(self, y_true, weight, outputs):
         """Return targets fit for arithmetic, and whether all of them were."""
+        y_true = round_into_support(y_true, outputs)
         if not self.check_targets:
-            if counted is not None:
-                y_true = replace_targets(y_true, counted, y_pred)
-            return y_true, None
-        possible = in_support(y_true, y_pred)
-        allowed = possible
-        if counted is not None:
-            ignored = align_weights(ops.logical_not(counted), possible)
-            allowed = ops.logical_or(possible, ignored)
-        y_true = _checked(y_true, allowed, y_pred)
-        return replace_targets(y_true, possible, y_pred), ops.all(allowed)
+            if weight is None:
+                return ops.cast(y_true, outputs.dtype), None
+            return replace_targets(y_true, weight != 0, outputs), None
+        possible = in_support(y_true, outputs)
+        if weight is None:
+            counted, allowed = possible, possible
+        else:
+            counted = ops.logical_and(possible, weight != 0)
+            allowed = ops.logical_or(possible, weight == 0)
+        y_true = _checked(y_true, allowed, outputs)
+        return replace_targets(y_true, counted, outputs), ops.all(allowed)
 
-    def _reduce(self, values, mask, weight):
+    def _reduce(self, values, mask, weight, output_axes):
         if weight is not None:
             weight = ops.cast(weight, self.dtype)
-            values = values * weight
+            values = ops.where(weight != 0, values * weight, 0)
+        # The outputs of one sample add up.
+        axes = tuple(range(-output_axes, 0))
+        per_sample = ops.sum(values, axis=axes) if axes else values
         if self.reduction in (None, "none"):
-            return values
-        total = ops.sum(values)
+            return per_sample
+        total = ops.sum(per_sample)
         if self.reduction == "sum":
             return total
         if self.reduction == "mean_with_sample_weight" and weight is not None:
-            divisor = ops.sum(weight)
+            divisor = self._weight_of_samples(weight, values, axes)
         elif mask is not None:
-            divisor = ops.sum(mask)
+            divisor = self._weight_of_samples(mask, values, axes)
         else:
-            divisor = ops.size(values)
+            divisor = ops.size(per_sample)
         mean = ops.divide_no_nan(total, ops.cast(divisor, self.dtype))
         return _part_of_replica(mean)
+
+    def _weight_of_samples(self, weight, values, output_axes):
+        """Sum over samples of the mean weight of their outputs."""
+        weight = ops.cast(weight, self.dtype)
+        weight = ops.broadcast_to(weight, ops.shape(values))
+        if output_axes:
+            weight = ops.mean(weight, axis=output_axes)
+        return ops.sum(weight)
 
 
 def _check_is_distribution(y_pred):
@@ -160,20 +189,13 @@ def _check_is_distribution(y_pred):
     )
 
 
-def _mask_and_weight(y_true, y_pred, sample_weight):
-    """Both with the rank of per-sample values; the weight includes the mask."""
-    mask = getattr(y_pred, "_keras_mask", None)
-    inner_axes = len(y_pred.event_shape) + getattr(y_pred, "unit_axes", 0)
-    one_per_sample = y_true[(..., *[0] * inner_axes)]
-    if sample_weight is not None:
-        weight = ops.convert_to_tensor(sample_weight)
-        sample_weight = align_weights(weight, one_per_sample)
-    if mask is None:
-        return None, sample_weight
-    mask = align_weights(ops.convert_to_tensor(mask, "float32"), one_per_sample)
-    if sample_weight is None:
-        return mask, mask
-    return mask, mask * ops.cast(sample_weight, "float32")
+def _aligned(weight, one_per_output):
+    """A weight or a mask as floats with the rank of outputs' values."""
+    if weight is None:
+        return None
+    weight = ops.convert_to_tensor(weight)
+    dtype = keras.backend.result_type(weight.dtype, "float32")
+    return align_weights(ops.cast(weight, dtype), one_per_output)
 
 
 def _part_of_replica(mean):
@@ -216,8 +238,9 @@ def _checked(y_true, allowed, y_pred):
         first = tf.argmin(tf.cast(tf.reshape(allowed, [-1]), "int32"))
         # Not by `[first]`: XLA takes an index for a constant and would compile
         # anew for each batch.
-        target = tf.gather(tf.reshape(y_true, [-1]), first)
-        return tf.debugging.Assert(False, [message, target])
+        event_shape = tf.shape(y_true)[len(allowed.shape) :]
+        events = tf.reshape(y_true, tf.concat([[-1], event_shape], axis=0))
+        return tf.debugging.Assert(False, [message, tf.gather(events, first)])
 
     passed = tf.cond(tf.reduce_all(allowed), tf.no_op, fail)
     with tf.control_dependencies([passed]):

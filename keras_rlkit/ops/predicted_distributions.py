@@ -5,6 +5,7 @@ Works on any object with the methods of a TFP distribution, and imports none.
 
 from typing import Any
 
+import keras
 from keras import ops
 
 from keras_rlkit.ops import (
@@ -12,22 +13,6 @@ from keras_rlkit.ops import (
     predicted_scores,
     scoring_rules,
 )
-
-# What targets may be, by the name of the distribution's class. All others
-# take any finite number.
-_SUPPORTS = {
-    "Bernoulli": "binary",
-    "Beta": "unit",
-    "Categorical": "class",
-    "Gamma": "positive",
-    "Geometric": "count",
-    "InverseGamma": "positive",
-    "LogNormal": "positive",
-    "LogitNormal": "unit",
-    "NegativeBinomial": "count",
-    "Poisson": "count",
-    "Weibull": "positive",
-}
 
 
 def is_distribution(value: Any) -> bool:
@@ -38,7 +23,27 @@ def is_distribution(value: Any) -> bool:
 
 def distribution_name(distribution: Any) -> str:
     """Return the class name of the distribution of single outputs."""
-    return type(_base(distribution)).__name__
+    return type(_base(distribution)).__name__.lstrip("_")
+
+
+def check_one_tensor(distribution: Any) -> None:
+    """Raise if the distribution is over several tensors at once.
+
+    Args:
+        distribution: A distribution, such as a `JointDistribution` of TFP.
+
+    Raises:
+        TypeError: If it is.
+    """
+    if keras.tree.is_nested(getattr(distribution, "dtype", None)):
+        raise TypeError(
+            "A prediction must be a distribution over one tensor. Give the "
+            "model one output for each part, with a head and a loss of its "
+            "own, or put the parts into one vector with "
+            "`tfp.distributions.Blockwise`. "
+            f"Received: a {type(distribution).__name__} distribution of "
+            f"event_shape={distribution.event_shape}."
+        )
 
 
 def check_target_shape(targets: Any, distribution: Any) -> None:
@@ -49,9 +54,11 @@ def check_target_shape(targets: Any, distribution: Any) -> None:
         distribution: Distribution of batch shape B and event shape E.
 
     Raises:
+        TypeError: If the distribution is over several tensors.
         ValueError: If the shape of the targets isn't B followed by E. Unknown
             sizes agree with every size.
     """
+    check_one_tensor(distribution)
     batch_shape = distribution.batch_shape
     event_shape = distribution.event_shape
     if None in (_rank(batch_shape), _rank(event_shape)):
@@ -94,7 +101,7 @@ def _shape_advice(received, expected, distribution):
 
 
 def align_weights(weights: Any, values: Any) -> Any:
-    """Give weights of samples or time steps the rank of per-sample values.
+    """Give weights of samples, time steps or outputs the rank of values.
 
     Args:
         weights: Tensor whose shape is the first part of the shape of
@@ -119,88 +126,25 @@ def align_weights(weights: Any, values: Any) -> Any:
     ):
         raise ValueError(
             "`sample_weight` (or the mask) must have one entry for each "
-            "sample, or for each time step of each sample. Received: "
+            "sample, for each time step of each sample, or for each output "
+            "where outputs are independent. Received: "
             f"sample_weight.shape={tuple(weights.shape)} for values of shape "
             f"{tuple(values.shape)}."
         )
     return aligned
 
 
-def in_support(targets: Any, distribution: Any) -> Any:
-    """Return which targets are possible at all.
-
-    Args:
-        targets: Tensor of any shape.
-        distribution: The predicted distribution.
-
-    Returns:
-        Bool tensor like `targets`. NaN and infinity are never possible.
-    """
-    support = _support(distribution)
-    targets = ops.cast(targets, "float32")
-    possible = ops.isfinite(targets)
-    if support in ("count", "class"):
-        possible &= (targets >= 0) & (targets == ops.floor(targets))
-    if support == "class":
-        possible &= targets < _num_classes(distribution)
-    if support == "binary":
-        possible &= (targets == 0) | (targets == 1)
-    if support in ("positive", "unit"):
-        possible &= targets > 0
-    if support == "unit":
-        possible &= targets < 1
-    return possible
-
-
-def describe_support(distribution: Any) -> str:
-    """Say in words which targets `in_support` accepts."""
-    support = _support(distribution)
-    if support == "class":
-        return f"a class number from 0 to {_num_classes(distribution) - 1}"
-    return {
-        "binary": "0 or 1",
-        "count": "a whole number from 0 up",
-        "positive": "a finite number above 0",
-        "real": "a finite number",
-        "unit": "a number between 0 and 1",
-    }[support]
-
-
-def replace_targets(targets: Any, keep: Any, distribution: Any) -> Any:
-    """Put a harmless number where a target isn't kept.
-
-    A target that is masked may be NaN. Multiplying its loss by zero would give
-    NaN, and so would the gradient.
-
-    Args:
-        targets: Tensor, `(...)`.
-        keep: Bool tensor of the first axes of `targets`.
-        distribution: The predicted distribution.
-
-    Returns:
-        Tensor like `targets`.
-    """
-    keep = align_weights(keep, targets)
-    discrete = _support(distribution) in ("binary", "class", "count")
-    # 0.5 is possible on the real line, above zero and between 0 and 1.
-    harmless = ops.cast(0 if discrete else 0.5, targets.dtype)
-    return ops.where(keep, targets, harmless)
-
-
 def negative_log_likelihood(targets: Any, distribution: Any) -> Any:
-    """Return the negative log likelihood of each sample.
+    """Return the negative log likelihood of each event.
 
     Args:
-        targets: Tensor of the distribution's shape.
-        distribution: The predicted distribution. Where it has `unit_axes`, the
-            log likelihoods of these last axes are added up.
+        targets: Tensor of the distribution's shape, in its dtype.
+        distribution: The predicted distribution.
 
     Returns:
-        Float tensor of the batch shape, without the unit axes.
+        Float tensor of the batch shape.
     """
-    values = -distribution.log_prob(ops.cast(targets, distribution.dtype))
-    axes = getattr(distribution, "unit_axes", 0)
-    return ops.sum(values, axis=tuple(range(-axes, 0))) if axes else values
+    return -distribution.log_prob(targets)
 
 
 def probability_integral_transform(
@@ -250,15 +194,7 @@ def continuous_ranked_probability_score(
     )
 
 
-def _support(distribution):
-    return _SUPPORTS.get(distribution_name(distribution), "real")
-
-
 def _base(distribution):
     """The distribution of single outputs inside a wrapper."""
     base = getattr(distribution, "tensor_distribution", distribution)
     return base.distribution if type(base).__name__ == "Independent" else base
-
-
-def _num_classes(distribution):
-    return int(_base(distribution).probs_parameter().shape[-1])

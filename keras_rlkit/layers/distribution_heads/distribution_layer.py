@@ -8,6 +8,7 @@ from keras_rlkit.layers.distribution_heads.tensor_distribution import (
     as_tensor_distribution,
     distributions,
 )
+from keras_rlkit.ops.predicted_distributions import check_one_tensor
 from keras_rlkit.utils import check_choice
 
 
@@ -131,6 +132,7 @@ class DistributionLayer(keras.layers.Layer):
                 f"Received: {distribution!r} of type "
                 f"{type(distribution).__name__}."
             )
+        check_one_tensor(distribution)
         return as_tensor_distribution(
             distribution, self.convert_to_tensor, self.unit_axes
         )

@@ -129,7 +129,8 @@ test_images, test_shapes, test_radii = pictures(1_000)
 # ## The model that is there already
 #
 # Any functional model. `middle` names the layers after which something will be
-# put in later.
+# put in later. They may lie in a model that is a layer of this one, as a base
+# model called on inputs is: what follows looks into it.
 
 if options.weights:
     inputs = keras.Input((edge, edge, 3), dtype="uint8")
@@ -365,10 +366,22 @@ if on_tensorflow:
 # themselves to call, it keeps their weights; what `call_function` returns goes
 # to the layers that follow. Here that is the layer's output plus a convolution
 # of it whose kernel starts at zero, so that the new model first says what the
-# old one does.
+# old one does. A model within the model is one layer of it: its own layers are
+# called again in the same way.
+
+
+def layers_of(model):
+    """Yield all layers, those of models within the model included."""
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            yield from layers_of(layer)
+        else:
+            yield layer
 
 
 def insert_adapter(layer, *args, **kwargs):
+    if isinstance(layer, keras.Model):
+        return with_adapters(layer)(*args, **kwargs)
     output = layer(*args, **kwargs)
     if layer.name not in middle:
         return output
@@ -382,11 +395,27 @@ def insert_adapter(layer, *args, **kwargs):
     return keras.layers.Add()([output, change(output)])
 
 
-adapted = keras.models.clone_model(
-    trained,
-    clone_function=lambda layer: layer,
-    call_function=insert_adapter,
-)
+def with_adapters(model):
+    """Return a model of the same layers with adapters among them."""
+    if isinstance(model, keras.Sequential):
+        # `clone_model` doesn't call the layers of one.
+        model = keras.Model(model.inputs[0], model.outputs[0], name=model.name)
+    return keras.models.clone_model(
+        model,
+        clone_function=lambda layer: layer,
+        call_function=insert_adapter,
+    )
+
+
+def check_adapters(model):
+    names = {layer.name for layer in layers_of(model)}
+    missing = [name for name in middle if f"adapter_of_{name}" not in names]
+    if missing:
+        raise SystemExit(f"Nothing inserted: there are no layers {missing}.")
+    return model
+
+
+adapted = check_adapters(with_adapters(trained))
 logits_at_first = adapted.predict(test_images, batch_size=500, verbose=0)
 difference = float(np.abs(logits_at_first - logits_before).max())
 # TensorFlow gives the same bits. XLA, which JAX compiles with, rounds another
@@ -439,8 +468,8 @@ plt.close(figure)
 # A layer asks for its regulariser once, when it makes its weights. Setting the
 # attribute later looks right and does nothing. Building the layers anew from
 # their configurations, with the regulariser in, and giving them their weights
-# back does. All layers are to learn here: those that are frozen are not
-# regularised either.
+# back does; with `recursive`, in models within the model too. All layers are to
+# learn here: those that are frozen are not regularised either.
 
 strength = 1e-3
 trained.trainable = True
@@ -448,39 +477,43 @@ trained.trainable = True
 
 def with_weights_of_trained(clone_function=None):
     """Return a copy with layers of its own and the trained weights."""
-    model = keras.models.clone_model(trained, clone_function=clone_function)
+    model = keras.models.clone_model(
+        trained, clone_function=clone_function, recursive=True
+    )
     model.set_weights(trained.get_weights())
     compile_classifier(model, learning_rate=3e-4)
     return model
 
 
-def has_kernel(layer):
-    return isinstance(layer, (keras.layers.Conv2D, keras.layers.Dense))
+def kernel_regularizers(layer):
+    """Return the names of the arguments that a layer has for its kernels."""
+    names = ("kernel_regularizer", "depthwise_regularizer")
+    return [name for name in names if name in layer.get_config()]
 
 
 def with_regulariser(layer):
     config = layer.get_config()
-    if has_kernel(layer):
-        config["kernel_regularizer"] = keras.regularizers.L2(strength)
+    for name in kernel_regularizers(layer):
+        config[name] = keras.regularizers.L2(strength)
     return layer.__class__.from_config(config)
 
 
 plain = with_weights_of_trained()
 attribute_set = with_weights_of_trained()
-for layer in attribute_set.layers:
-    if has_kernel(layer):
-        layer.kernel_regularizer = keras.regularizers.L2(strength)
+for layer in layers_of(attribute_set):
+    for name in kernel_regularizers(layer):
+        setattr(layer, name, keras.regularizers.L2(strength))
 compile_classifier(attribute_set, learning_rate=3e-4)
 regularised = with_weights_of_trained(with_regulariser)
 regularised_has_weights = unchanged(regularised.get_weights())
 
 
 def squared_kernels(model):
-    """Return the sum of all kernels' squares."""
+    """Return the sum of all kernels' squares, wherever in the model."""
     return sum(
-        float(np.sum(np.square(layer.get_weights()[0], dtype="float64")))
-        for layer in model.layers
-        if has_kernel(layer)
+        float(np.sum(np.square(weight.numpy(), dtype="float64")))
+        for weight in model.weights
+        if weight.name == "kernel"
     )
 
 
@@ -494,6 +527,12 @@ print(
     f"is {expected:.4f}. These have the trained weights: "
     f"{regularised_has_weights}."
 )
+if abs(added - expected) > 0.01 * expected:
+    raise SystemExit(
+        "Some kernels are not regularised: they lie in layers that build "
+        "layers of their own, such as `TimeDistributed`, or take their "
+        "regulariser by another name."
+    )
 
 # What it does in training, and that it is still there after saving.
 

@@ -15,8 +15,12 @@ class ContinuousRankedProbabilityScore(DistributionMetric):
     spread it is the absolute error. It rewards being both right and sure, but
     unlike the log likelihood it forgives a single surprise. Lower is better.
 
-    Exact for normal distributions, mixtures of them and, output by output,
-    multivariate normal ones; other distributions are sampled.
+    Several outputs are scored one by one, each by its own distribution, also
+    where the prediction is a joint one. The score is exact for normal,
+    log-normal, Student's t, Poisson, negative binomial, Bernoulli and
+    categorical distributions (whose classes count as ordered), for mixtures of
+    normal and for multivariate normal ones: so for every head of
+    `keras_rlkit.layers`. Other distributions are sampled.
 
     Args:
         num_samples: Integer of 2 or more, how many samples of each prediction
@@ -55,6 +59,8 @@ class ContinuousRankedProbabilityScore(DistributionMetric):
     - Gneiting and Raftery, "Strictly proper scoring rules, prediction, and
       estimation", 2007, section 4.2,
       https://doi.org/10.1198/016214506000001437
+    - Jordan, Krüger and Lerch, "Evaluating probabilistic forecasts with
+      scoringRules", 2019, appendix A, https://doi.org/10.18637/jss.v090.i12
     """
 
     def __init__(

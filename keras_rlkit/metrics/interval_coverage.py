@@ -25,8 +25,9 @@ class IntervalCoverage(DistributionMetric):
 
     Call arguments:
         y_true: Targets, exactly of the distribution's shape.
-        y_pred: A distribution with a `cdf`, or a multivariate normal, whose
-            outputs are looked at one by one.
+        y_pred: A distribution with a `cdf`. Several outputs are looked at one
+            by one, also where they are multivariate normal, `Independent` or a
+            mixture of these.
         sample_weight: Optional weights, one for each sample or for each time
             step of each sample.
 
@@ -36,7 +37,7 @@ class IntervalCoverage(DistributionMetric):
     Raises:
         TypeError: If `y_pred` is no distribution.
         ValueError: If `level` is out of its range, if shapes don't agree, or
-            if the distribution has no distribution function.
+            if the distribution function of single outputs isn't known.
 
     Example:
 

@@ -29,8 +29,9 @@ class QuantileCalibrationError(DistributionMetric):
 
     Call arguments:
         y_true: Targets, exactly of the distribution's shape.
-        y_pred: A distribution with a `cdf`, or a multivariate normal, whose
-            outputs are looked at one by one.
+        y_pred: A distribution with a `cdf`. Several outputs are looked at one
+            by one, also where they are multivariate normal, `Independent` or a
+            mixture of these.
         sample_weight: Optional weights, one for each sample or for each time
             step of each sample.
 
@@ -40,7 +41,8 @@ class QuantileCalibrationError(DistributionMetric):
     Raises:
         TypeError: If `y_pred` is no distribution.
         ValueError: If `num_levels` is not a positive integer, if shapes don't
-            agree, or if the distribution has no distribution function.
+            agree, or if the distribution function of single outputs isn't
+            known.
 
     Example:
 

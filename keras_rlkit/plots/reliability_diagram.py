@@ -28,7 +28,7 @@ def reliability_diagram(
     Args:
         y_true: Targets, exactly of the distribution's shape.
         distribution: The predictions, a distribution with a `cdf`, such as
-            `model(x)`.
+            `model(x)`. Several outputs are looked at one by one.
         num_levels: Positive integer, the number of levels L. They are
             1 / (L + 1), ..., L / (L + 1).
         label: Optional string, the name of the curve in the legend.
@@ -40,7 +40,8 @@ def reliability_diagram(
 
     Raises:
         ValueError: If shapes don't agree, `num_levels` is not a positive
-            integer, or the distribution has no distribution function.
+            integer, or the distribution function of single outputs isn't
+            known.
 
     Example:
 

@@ -1,3 +1,4 @@
+import ast
 import json
 
 import imageio.v3 as iio
@@ -227,6 +228,69 @@ def test_insert_into_pretrained(tmp_path, run):
                 weights, layer.get_weights(), strict=True
             ):
                 np.testing.assert_array_equal(weight, trained_weight)
+
+
+def base_model(kind):
+    layers = [
+        keras.Input((8, 8, 3)),
+        keras.layers.Conv2D(4, 3),
+        keras.layers.Activation("relu", name="relu"),
+    ]
+    if kind == "Sequential":
+        return keras.Sequential(layers)
+    x = layers[0]
+    for layer in layers[1:]:
+        x = layer(x)
+    base = keras.Model(layers[0], x)
+    if kind == "Functional":
+        return base
+    inputs = keras.Input((8, 8, 3))
+    return keras.Model(inputs, base(inputs))
+
+
+@pytest.mark.parametrize("kind", ["Functional", "Sequential", "two levels"])
+@pytest.mark.parametrize("sequential", [False, True])
+def test_insert_into_pretrained_looks_into_models_within(kind, sequential):
+    # What the recipe defines, without what it trains.
+    tree = ast.parse(INSERT.read_text())
+    tree.body = [n for n in tree.body if isinstance(n, ast.FunctionDef)]
+    recipe = {"keras": keras, "np": np, "strength": 0.01}
+    recipe |= {"middle": ("relu",), "test_images": None, "test_shapes": None}
+    exec(compile(tree, INSERT, "exec"), recipe)
+    base, pool = base_model(kind), keras.layers.GlobalAveragePooling2D()
+    dense = keras.layers.Dense(2)
+    if sequential:
+        trained = keras.Sequential([base, pool, dense])
+    else:
+        inputs = keras.Input((8, 8, 3))
+        trained = keras.Model(inputs, dense(pool(base(inputs))))
+    recipe["trained"] = trained
+    x = np.random.default_rng(0).normal(size=(4, 8, 8, 3)).astype("float32")
+    before = trained.predict(x, verbose=0)
+    kernels = [w for w in trained.get_weights() if w.ndim > 1]
+    assert len(kernels) == 2
+    squares = sum(np.sum(kernel**2) for kernel in kernels)
+
+    regularised = recipe["with_weights_of_trained"](recipe["with_regulariser"])
+    np.testing.assert_allclose(
+        sum(regularised.losses), 0.01 * squares, rtol=1e-5
+    )
+    np.testing.assert_allclose(
+        recipe["squared_kernels"](trained), squares, rtol=1e-5
+    )
+    np.testing.assert_array_equal(regularised.predict(x, verbose=0), before)
+
+    adapted = recipe["check_adapters"](recipe["with_adapters"](trained))
+    np.testing.assert_array_equal(adapted.predict(x, verbose=0), before)
+    added = len(adapted.weights) - len(trained.weights)
+    assert added == 2
+    # The trained layers are the same ones, within the adapted model too.
+    adapted.layers[-1].kernel.assign(0 * dense.kernel)
+    assert not np.any(dense.kernel.numpy())
+
+    recipe["middle"] = ("relu", "gone")
+    with pytest.raises(SystemExit, match=r"no layers \['gone'\]"):
+        recipe["check_adapters"](recipe["with_adapters"](trained))
 
 
 def test_insert_into_pretrained_starts_from_published_weights(

@@ -1,15 +1,17 @@
 """One interface to every gymnasium environment, single or vector."""
 
+import warnings
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from keras_rlkit.environments.attributes import (
-    CannotCopyError,
     copy_attributes,
+    copy_layers,
     restore_attributes,
 )
 from keras_rlkit.environments.discrete_actions import check_discrete_actions
+from keras_rlkit.environments.parts import objects_inside
 from keras_rlkit.utils import check_non_negative_integer
 
 
@@ -91,7 +93,11 @@ class VectorAdapter:
         self.lives = None
         # Whether the state can be copied, and else the seed that it follows.
         self._copyable = True
-        self._settled: int | None = None
+        self._settled: dict[str, Any] = {}
+        self._has_told = False
+        # Classes of the objects that one just made and once reset holds.
+        self._known = set(objects_inside(environment))
+        self._has_begun = False
         self._check_space("observation", observation_space)
         self._check_space("action", action_space)
         self.observation_shape = tuple(observation_space.shape)
@@ -136,6 +142,9 @@ class VectorAdapter:
                 f"of {shape}."
             )
         self.lives = self._read_lives(info)
+        if not self._has_begun:
+            self._has_begun = True
+            self._known |= set(objects_inside(self.environment))
         return observation
 
     def step(self, actions: Any) -> Step:
@@ -159,7 +168,9 @@ class VectorAdapter:
         Environments whose whole state is numbers and arrays, as gymnasium's
         classic control and toy text, single or in a `SyncVectorEnv`, are left
         as they are. Others (emulators, physics engines, other processes)
-        begin new episodes, now and at each later call.
+        begin new episodes, now and at each later call; what their wrappers
+        keep from one episode to the next, such as running statistics, goes on.
+        The first time, a warning says what in them can't be copied.
 
         Args:
             seed: Seed of the new episodes.
@@ -167,13 +178,17 @@ class VectorAdapter:
         Returns:
             Their first observations, or `None` if there are no new episodes.
         """
-        try:
-            if self._copyable:
-                copy_attributes(self.environment)
-                return None
-        except CannotCopyError:
-            self._copyable = False
-        self._settled = seed
+        state, left_out = copy_layers(self.environment, self._known)
+        if left_out and not self._has_told:
+            self._has_told = True
+            _tell(left_out)
+        if self._copyable and not left_out:
+            return None
+        self._copyable = False
+        # As it is before the reset, which the resumed one makes as well.
+        self._settled = {"seed": seed}
+        if state is not None:
+            self._settled["layers"] = state
         return self.reset(seed)
 
     def get_state(self) -> dict[str, Any]:
@@ -185,7 +200,7 @@ class VectorAdapter:
             Nested dictionaries of numbers, strings and arrays.
         """
         if not self._copyable:
-            return {"seed": self._settled}
+            return self._settled
         return {
             "environment": copy_attributes(self.environment),
             "adapter": self._own_state(),
@@ -204,10 +219,15 @@ class VectorAdapter:
         Raises:
             ValueError: If the state is of another kind of environment.
         """
+        if not self._has_begun:
+            # Some parts are made in the first reset.
+            self.reset()
         if "seed" in state:
             self._copyable = False
-            self._settled = state["seed"]
-            return self.reset(self._settled)
+            self._settled = state
+            if "layers" in state:
+                restore_attributes(self.environment, state["layers"])
+            return self.reset(state["seed"])
         restore_attributes(self.environment, state["environment"])
         self._restore_own_state(state["adapter"])
         return None
@@ -303,3 +323,15 @@ class VectorAdapter:
 
     def _frame_of_first(self, rendered: Any) -> np.ndarray:
         raise NotImplementedError
+
+
+def _tell(left_out: list[str]) -> None:
+    layers = " and ".join(what.partition(".")[0] for what in left_out)
+    warnings.warn(
+        f"A save can't hold all of the environment: {', '.join(left_out)}. "
+        "So each save begins new episodes, whether training is interrupted or "
+        "not (save less often than episodes end, with `every`), and after a "
+        f"resume {layers} has forgotten what it keeps from one episode to the "
+        "next. Everything else in the environment goes on as it was.",
+        stacklevel=2,
+    )

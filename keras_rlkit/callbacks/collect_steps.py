@@ -124,6 +124,7 @@ class CollectSteps(Collector):
 
     def on_train_begin(self, logs: dict | None = None) -> None:
         """Fill the buffer, once."""
+        super().on_train_begin(logs)
         self._check_model()
         executions = self.model.steps_per_execution
         self.buffer.batches_per_execution = executions
@@ -163,13 +164,6 @@ class CollectSteps(Collector):
         """Let batches be drawn one by one again."""
         self.buffer.batches_per_execution = 1
 
-    def settle(self, seed: int) -> bool:
-        """As `Collector.settle`, and the buffer cuts its trajectories."""
-        begun = super().settle(seed)
-        if begun:
-            self.buffer.end_trajectories()
-        return begun
-
     def get_state(self) -> dict[str, Any]:
         """Return what `set_state` needs; see `Collector.get_state`."""
         return {
@@ -183,6 +177,10 @@ class CollectSteps(Collector):
         super().set_state(state)
         self._steps_of_warmup = state["steps_of_warmup"]
         self._owed = state["owed"]
+
+    def _begin_episodes(self, observation: np.ndarray) -> None:
+        super()._begin_episodes(observation)
+        self.buffer.end_trajectories()
 
     def _collect(self, action: np.ndarray) -> int:
         """Play one step and store it; return how many environments played."""

@@ -45,6 +45,7 @@ class OnPolicyCollector(Collector):
 
     def on_train_begin(self, logs: dict | None = None) -> None:
         """Check that the model fits the environment."""
+        super().on_train_begin(logs)
         self._check_model()
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:

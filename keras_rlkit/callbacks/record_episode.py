@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from keras_rlkit.callbacks.evaluate_policy import EvaluatePolicy
-from keras_rlkit.callbacks.players import find_players
+from keras_rlkit.callbacks.players import find_players, register_player
 from keras_rlkit.environments import VectorAdapter, as_vector, filmed_copy
 from keras_rlkit.policies import Greedy
 from keras_rlkit.utils import check_choice, check_positive_integer
@@ -74,6 +74,11 @@ class RecordEpisode(keras.callbacks.Callback):
         self.policy = policy
         self.file_format = check_choice("file_format", file_format, FORMATS)
         self.max_steps = check_positive_integer("max_steps", max_steps)
+
+    def set_model(self, model: keras.Model) -> None:
+        """Take the model that `fit` trains."""
+        super().set_model(model)
+        register_player(model, self, saved=False)
 
     def on_train_begin(self, logs: dict | None = None) -> None:
         """Find what to film before the training has cost time."""

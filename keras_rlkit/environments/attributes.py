@@ -96,6 +96,16 @@ def restore_attributes(environment: Any, state: dict[str, Any]) -> None:
     _Restorer(objects_inside(environment)).restore(state, environment)
 
 
+def copy_part(part: Any) -> dict[str, Any]:
+    """Return one attribute as a state; raises as `copy_attributes`."""
+    return _Copier().copy(part)
+
+
+def restore_part(state: dict[str, Any], present: Any) -> Any:
+    """Return the attribute of a state; `present` is one of its kind."""
+    return _Restorer({}).restore(state, present)
+
+
 class _Copier:
     """Turns objects into nodes; one met again becomes a number."""
 

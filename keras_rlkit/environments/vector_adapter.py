@@ -103,6 +103,7 @@ class VectorAdapter:
         self.observation_shape = tuple(observation_space.shape)
         self.observation_dtype = np.dtype(observation_space.dtype)
         self._discrete = hasattr(action_space, "n") and action_space.shape == ()
+        self._bounded = hasattr(action_space, "low")
         self._first_action = int(action_space.start) if self._discrete else 0
 
     @property
@@ -153,6 +154,7 @@ class VectorAdapter:
         Args:
             actions: [num_envs, ...]. Discrete actions are integers that count
                 from 0, also where the environment's own count from elsewhere.
+                Those of a `Box` are clipped to its bounds.
 
         Returns:
             A `Step`.
@@ -292,14 +294,18 @@ class VectorAdapter:
             if self._first_action:
                 actions = actions + self._first_action
             return actions
-        actions = np.asarray(actions, self.action_space.dtype)
+        actions = np.asarray(actions)
         shape = (self.num_envs, *self.action_space.shape)
         if actions.shape != shape:
             raise ValueError(
                 f"`actions` must have the shape {shape}. "
                 f"Received: shape {actions.shape}."
             )
-        return actions
+        if self._bounded:
+            # Policies draw from distributions without bounds.
+            low, high = self.action_space.low, self.action_space.high
+            actions = np.clip(actions, low, high)
+        return actions.astype(self.action_space.dtype)
 
     def _cast(self, observation: Any, copy: bool) -> np.ndarray:
         # Floats in a space of integers would lose their fractions unseen:

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from keras_rlkit.callbacks.episode_statistics import EpisodeStatistics
 from keras_rlkit.callbacks.on_policy_collector import OnPolicyCollector
 from keras_rlkit.replay import EpisodeBuffer
 from keras_rlkit.utils import check_positive_integer
@@ -94,13 +93,6 @@ class CollectEpisodes(OnPolicyCollector):
         )
         self._at_first_observation = np.ones(self.environment.num_envs, bool)
 
-    def settle(self, seed: int) -> bool:
-        """As `Collector.settle`."""
-        begun = super().settle(seed)
-        if begun:
-            self._at_first_observation[:] = True
-        return begun
-
     def get_state(self) -> dict[str, Any]:
         """Return what `set_state` needs; see `Collector.get_state`."""
         return {
@@ -113,11 +105,15 @@ class CollectEpisodes(OnPolicyCollector):
         super().set_state(state)
         self._at_first_observation = np.array(state["at_first_observation"])
 
+    def _begin_episodes(self, observation: np.ndarray) -> None:
+        super()._begin_episodes(observation)
+        self._at_first_observation[:] = True
+
     def _collect(self) -> None:
         count = self.environment.num_envs
         if not self._at_first_observation.all():
-            self._observation = self.environment.reset()
-            self._statistics = EpisodeStatistics(count)
+            self._begin_episodes(self.environment.reset())
+            self._note_calls()
         to_play = self.episodes_per_epoch // count + (
             np.arange(count) < self.episodes_per_epoch % count
         )

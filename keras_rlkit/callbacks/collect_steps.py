@@ -136,6 +136,7 @@ class CollectSteps(Collector):
         """Fill the buffer, once."""
         if "steps" in (self.params or {}):
             check_steps("steps_per_epoch", self.params["steps"], "fit")
+        super().on_train_begin(logs)
         self._check_model()
         executions = self.model.steps_per_execution
         self.buffer.batches_per_execution = executions
@@ -175,13 +176,6 @@ class CollectSteps(Collector):
         """Let batches be drawn one by one again."""
         self.buffer.batches_per_execution = 1
 
-    def settle(self, seed: int) -> bool:
-        """As `Collector.settle`, and the buffer cuts its trajectories."""
-        begun = super().settle(seed)
-        if begun:
-            self.buffer.end_trajectories()
-        return begun
-
     def get_state(self) -> dict[str, Any]:
         """Return what `set_state` needs; see `Collector.get_state`."""
         return {
@@ -195,6 +189,10 @@ class CollectSteps(Collector):
         super().set_state(state)
         self._steps_of_warmup = state["steps_of_warmup"]
         self._owed = state["owed"]
+
+    def _begin_episodes(self, observation: np.ndarray) -> None:
+        super()._begin_episodes(observation)
+        self.buffer.end_trajectories()
 
     def _collect(self, action: np.ndarray) -> int:
         """Play one step and store it; return how many environments played."""

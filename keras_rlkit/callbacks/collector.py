@@ -9,12 +9,14 @@ import numpy as np
 
 from keras_rlkit.callbacks.episode_statistics import EpisodeStatistics
 from keras_rlkit.callbacks.players import (
+    check_plays_alone,
     get_policy_state,
     register_player,
     set_policy_state,
 )
 from keras_rlkit.callbacks.score_readers import prepare_score_readers
 from keras_rlkit.environments import Step, as_vector
+from keras_rlkit.environments.calls import Calls, count_calls
 from keras_rlkit.policies.random_actions import (
     forbidden_actions,
     random_actions,
@@ -26,7 +28,10 @@ class Collector(keras.callbacks.Callback):
     """Plays in an environment during `fit` and logs the episodes' scores.
 
     Subclasses decide when to play and what to do with a step. The environment
-    lives on between calls of `fit`: an episode goes on where it stood.
+    lives on between calls of `fit`: an episode goes on where it stood. Where
+    somebody else has played in it since, new episodes begin, and those that
+    were under way are cut and have no score. Nobody else may play in it during
+    `fit`.
 
     Args:
         environment: Any gymnasium environment or vector environment.
@@ -57,12 +62,26 @@ class Collector(keras.callbacks.Callback):
         self._statistics = EpisodeStatistics(self.environment.num_envs)
         self._returns: list[float] = []
         self._lengths: list[int] = []
+        # All resets and steps of the environment, and how many there were
+        # when this callback played last.
+        self._calls: list[Calls] = []
+        self._known_calls = 0
+        self._may_begin_anew = True
 
     def set_model(self, model: keras.Model) -> None:
         """Take the model that `fit` trains."""
         super().set_model(model)
         register_player(model, self)
         prepare_score_readers(self)
+        self._may_begin_anew = True
+
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        """Check that no other callback plays in the environment.
+
+        Raises:
+            ValueError: If one does.
+        """
+        check_plays_alone(self)
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         """Begin new means of the episodes' scores."""
@@ -89,11 +108,10 @@ class Collector(keras.callbacks.Callback):
         if self._observation is None:
             return False
         observation = self.environment.settle(seed)
+        self._note_calls()
         if observation is None:
             return False
-        self._take_scores()
-        self._observation = observation
-        self._statistics = EpisodeStatistics(self.environment.num_envs)
+        self._begin_episodes(observation)
         return True
 
     def get_state(self) -> dict[str, Any]:
@@ -133,6 +151,7 @@ class Collector(keras.callbacks.Callback):
             observation = self.environment.set_state(state["environment"])
             if observation is not None:
                 self._observation = observation
+            self._note_calls()
         set_policy_state(self.policy, state["policy"])
         self.environment_steps = state["environment_steps"]
         self._random.bit_generator.state = state["random"]
@@ -142,8 +161,39 @@ class Collector(keras.callbacks.Callback):
 
     def _start(self) -> None:
         """Reset the environment, unless an episode is under way."""
+        if not self._calls:
+            self._calls = count_calls(self.environment.environment)
         if self._observation is None:
             self._observation = self.environment.reset(seed=self._seed)
+        elif self._is_disturbed():
+            if not self._may_begin_anew:
+                raise self._disturbance()
+            self._begin_episodes(self.environment.reset())
+        self._may_begin_anew = False
+        self._note_calls()
+
+    def _begin_episodes(self, observation: np.ndarray) -> None:
+        """Go on with new episodes; those under way have no score."""
+        self._take_scores()
+        self._observation = observation
+        self._statistics = EpisodeStatistics(self.environment.num_envs)
+
+    def _note_calls(self) -> None:
+        self._known_calls = sum(calls.count for calls in self._calls)
+
+    def _is_disturbed(self) -> bool:
+        """Whether somebody else has played since this callback did."""
+        return self._known_calls != sum(calls.count for calls in self._calls)
+
+    def _disturbance(self) -> ValueError:
+        name = type(self).__name__
+        return ValueError(
+            f"`environment` must be left to {name} during `fit`. Received: "
+            f"environment={self.environment.environment}, which something else "
+            f"has reset or stepped since {name} last acted in it, so that its "
+            "next step wouldn't follow from what it saw. Evaluate, film and "
+            "look in an environment of its own, such as `gymnasium.make` gives."
+        )
 
     def _step(
         self, action: np.ndarray, scored: np.ndarray | bool = True
@@ -152,8 +202,11 @@ class Collector(keras.callbacks.Callback):
 
         Only rows that are `scored` count in the episodes' scores.
         """
+        if self._is_disturbed():
+            raise self._disturbance()
         observation = self._observation
         step = self.environment.step(action)
+        self._note_calls()
         self._observation = step.to_act_on(observation)
         self._statistics.update(
             step.reward,

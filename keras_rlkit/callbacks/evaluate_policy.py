@@ -118,8 +118,8 @@ class EvaluatePolicy(keras.callbacks.Callback):
             seed: Seed that the environment's randomness goes on from, where
                 it can't be copied and evaluations have no seed of their own.
         """
-        if self.seed is None:
-            self.environment.settle(seed)
+        # With a seed too: running statistics survive each reset.
+        self.environment.settle(seed)
 
     def get_state(self) -> dict[str, Any]:
         """Return what `set_state` needs to continue exactly.
@@ -129,9 +129,8 @@ class EvaluatePolicy(keras.callbacks.Callback):
         Returns:
             Nested dictionaries of numbers, strings and arrays.
         """
-        seeded = self.seed is not None
         return {
-            "environment": None if seeded else self.environment.get_state(),
+            "environment": self.environment.get_state(),
             "policy": get_policy_state(self.policy),
             "last": self._last,
         }
@@ -143,8 +142,7 @@ class EvaluatePolicy(keras.callbacks.Callback):
             state: Dictionary from `get_state` of a callback with the same
                 arguments.
         """
-        if state["environment"] is not None:
-            self.environment.set_state(state["environment"])
+        self.environment.set_state(state["environment"])
         set_policy_state(self.policy, state["policy"])
         self._last = state["last"]
 

@@ -44,14 +44,11 @@ class OnPolicyCollector(Collector):
         self.buffer = buffer
         self.reward_range = check_reward_range(reward_range)
         self.reward_scale = float(reward_scale)
-        space = self.environment.action_space
-        self._bounds = (
-            (space.low, space.high) if hasattr(space, "low") else None
-        )
         self._check_buffer()
 
     def on_train_begin(self, logs: dict | None = None) -> None:
         """Check that the model fits the environment."""
+        super().on_train_begin(logs)
         self._check_model()
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
@@ -74,10 +71,9 @@ class OnPolicyCollector(Collector):
         action = self.policy(
             self.model, self._observation, self.environment_steps
         )
-        clipped = action
-        if self._bounds is not None:
-            clipped = np.clip(action, *self._bounds)
-        observation, step = self._step(clipped, wanted)
+        # The environment clips; what is stored is the action as it was drawn,
+        # which its log-probability belongs to.
+        observation, step = self._step(action, wanted)
         reward = step.reward * self.reward_scale
         if self.reward_range is not None:
             reward = np.clip(reward, *self.reward_range)
@@ -122,7 +118,7 @@ class OnPolicyCollector(Collector):
                 f"output shape {policy_output_shape(self.model)}. Use "
                 "`lambda_=None` for plain returns."
             )
-        if self._bounds is None:
+        if not hasattr(space, "low"):
             expected, kind = self.environment.num_actions, "one logit for each"
         else:
             expected = 2 * space.shape[0]

@@ -8,9 +8,16 @@ import keras
 import numpy as np
 
 from keras_rlkit.callbacks.evaluate_policy import EvaluatePolicy
-from keras_rlkit.callbacks.players import find_players
+from keras_rlkit.callbacks.players import (
+    find_players,
+    get_policy_state,
+    register_player,
+    set_policy_state,
+)
 from keras_rlkit.environments import VectorAdapter, as_vector, filmed_copy
-from keras_rlkit.policies import Greedy
+from keras_rlkit.environments.film import film_step
+from keras_rlkit.environments.rebuilding import take_over
+from keras_rlkit.policies import Gaussian, Greedy
 from keras_rlkit.utils import check_choice, check_positive_integer
 
 FORMATS = ("gif", "mp4")
@@ -22,8 +29,14 @@ class RecordEpisode(keras.callbacks.Callback):
 
     Without `environment` it films a copy of the environment that the
     `EvaluatePolicy` (or else the collecting callback) of the same `fit` plays
-    in; the played environment is left alone. In Atari the film has the
-    console's colours.
+    in; the played environment is left alone. The copy has the same wrappers,
+    with the running statistics that those of the played one have at that
+    moment; only what shows or records (`gymnasium.wrappers.RecordVideo`) is
+    left out. In Atari the film has the console's colours.
+
+    The last frame shows how the episode ended. Only a vector environment in
+    `SAME_STEP` mode that isn't a `SyncVectorEnv` has begun the next episode
+    by then: there, the film ends before the last step.
 
     Args:
         folder: Where films go, as `epoch_0010.gif`. Made if it is missing.
@@ -32,14 +45,16 @@ class RecordEpisode(keras.callbacks.Callback):
         environment: Environment to play and film in, made with
             `render_mode="rgb_array"`, or `None`. Defaults to `None`.
         policy: Called as `policy(model, observations, step)`, or `None` for
-            the evaluation's policy, else `Greedy()`. Defaults to `None`.
+            the evaluation's policy, else `Greedy()`, or where actions aren't
+            discrete the collecting callback's policy (of a `Gaussian`, the
+            means). Defaults to `None`.
         file_format: `"gif"` or `"mp4"`. Defaults to `"gif"`.
         max_steps: Positive integer, environment steps after which the film
             ends although the episode goes on. Defaults to 5,000.
 
     Raises:
         ValueError: If an argument is out of its range, or there is no
-            environment to film.
+            environment to film or no policy for its actions.
 
     Example:
 
@@ -72,8 +87,16 @@ class RecordEpisode(keras.callbacks.Callback):
             None if environment is None else as_vector(environment)
         )
         self.policy = policy
+        # What the environment is a copy of; whether the policy is another's.
+        self._played: VectorAdapter | None = None
+        self._borrows = False
         self.file_format = check_choice("file_format", file_format, FORMATS)
         self.max_steps = check_positive_integer("max_steps", max_steps)
+
+    def set_model(self, model: keras.Model) -> None:
+        """Take the model that `fit` trains."""
+        super().set_model(model)
+        register_player(model, self, saved=False)
 
     def on_train_begin(self, logs: dict | None = None) -> None:
         """Find what to film before the training has cost time."""
@@ -99,33 +122,57 @@ class RecordEpisode(keras.callbacks.Callback):
         environment, policy = self._find(model)
         path = pathlib.Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
+        if self._played is not None:
+            take_over(environment, self._played)
+        # Whose policy it is doesn't notice.
+        state = get_policy_state(policy) if self._borrows else None
         observation = environment.reset()
         frames, score = [environment.render()], 0.0
         for steps in range(self.max_steps):
             # Only the first environment of a vector is seen.
-            step = environment.step(policy(model, observation, steps))
+            step, frame = film_step(
+                environment, policy(model, observation, steps)
+            )
             score += float(step.reward[0])
+            if frame is not None:
+                frames.append(frame)
             if step.terminated[0] or step.truncated[0]:
                 break
-            frames.append(environment.render())
             observation = step.to_act_on(observation)
+        set_policy_state(policy, state)
         _write(path, frames, _frames_per_second(environment))
         return score
 
     def _find(self, model: keras.Model) -> tuple[VectorAdapter, Callable]:
         players = find_players(model)
         evaluations = [p for p in players if isinstance(p, EvaluatePolicy)]
-        if self.policy is None:
-            self.policy = evaluations[0].policy if evaluations else Greedy()
         if self.environment is None and players:
-            played = (evaluations + players)[0].environment
-            self.environment = filmed_copy(played)
+            self._played = (evaluations + players)[0].environment
+            self.environment = filmed_copy(self._played)
         if self.environment is None:
             raise ValueError(
                 "`environment` must be given where no other callback of the "
                 "same `fit` plays in one. Received: environment=None."
             )
+        if self.policy is None:
+            self.policy = self._choose_policy(evaluations, players)
         return self.environment, self.policy
+
+    def _choose_policy(self, evaluations: list, players: list) -> Callable:
+        space = self.environment.action_space
+        if not evaluations and hasattr(space, "n") and space.shape == ():
+            return Greedy()
+        if not players:
+            raise ValueError(
+                "`policy` must be given where actions aren't discrete and no "
+                "other callback of the same `fit` has one. Received: "
+                f"policy=None with action_space={space}."
+            )
+        policy = (evaluations + players)[0].policy
+        if not evaluations and isinstance(policy, Gaussian):
+            return Gaussian(stochastic=False, action_space=policy.action_space)
+        self._borrows = True
+        return policy
 
 
 def _frames_per_second(environment: VectorAdapter) -> float:

@@ -44,13 +44,17 @@ class ResumeTraining(keras.callbacks.Callback):
     `set_state`, nested dictionaries and lists of numbers, strings and arrays.
     Give `CSVLogger` `append=True`: it begins a new file otherwise.
 
-    An environment is saved exactly where its whole state is numbers and
-    arrays: gymnasium's classic control and toy text and environments like
-    them, single, wrapped or in a `SyncVectorEnv`. Other environments
-    (`rlk.environments.atari`, physics engines, an `AsyncVectorEnv`, one that
-    renders into a window) can't be copied: there each save begins new
-    episodes, whether training is ever interrupted or not, and those under way
-    are cut as truncated and have no score. Save less often than episodes end.
+    An environment is saved exactly where its whole state is numbers, arrays,
+    random generators (those of its spaces too), and objects, collections and
+    functions that hold nothing else: gymnasium's classic control and toy text
+    and environments like them, single, wrapped or in a `SyncVectorEnv`, with
+    the running statistics of their wrappers. Others (`rlk.environments.atari`,
+    physics engines, an `AsyncVectorEnv`, one that renders into a window) can't
+    be copied: there each save begins new episodes, whether training is ever
+    interrupted or not, and those under way are cut as truncated and have no
+    score. Save less often than episodes end. Wrappers around such an
+    environment that can be copied, such as `NormalizeObservation`, are saved
+    all the same; at the first save a warning says what is left out.
 
     A save is complete or doesn't exist, whatever kills the process, and writes
     only what has changed since the save before. The last two saves are kept;

@@ -2,16 +2,32 @@
 
 import collections
 import enum
+import functools
+import random
 import types
 from typing import Any
 
 import numpy as np
 
-PLAIN = {type(None), bool, int, float, str}
+from keras_rlkit.environments.calls import CountedCall
+from keras_rlkit.environments.parts import (
+    PLAIN,
+    SPACES,
+    attributes_of,
+    cells_of,
+    environments_inside,
+    fixed_name,
+    is_environment,
+    is_fixed,
+    is_named_tuple,
+    is_plain_object,
+    name_of,
+    objects_inside,
+    spaces_inside,
+)
+
 # How an environment was made or is shown, not where its episode stands.
 SETTINGS = {"env_fns", "metadata", "_metadata", "render_mode", "spec"}
-# Stands for a part that never changes and isn't copied: a space, a function.
-FIXED = {"fixed": True}
 
 
 class CannotCopyError(Exception):
@@ -22,9 +38,11 @@ def copy_attributes(environment: Any) -> dict[str, Any]:
     """Return all that an environment and its wrappers hold, as a state.
 
     Every attribute is followed, through wrappers and through the environments
-    of a `SyncVectorEnv`. Numbers, strings, arrays, generators and collections
-    of these are copied; an object that two attributes share is one object
-    again later. Nothing is pickled.
+    of a `SyncVectorEnv`. Numbers, strings, arrays, generators, collections of
+    these and objects whose attributes are such parts are copied; an object
+    that two attributes share is one object again later. Of spaces and
+    functions, generators and what they have closed over are copied. Nothing
+    is pickled.
 
     Args:
         environment: `gymnasium.Env` or `gymnasium.vector.VectorEnv`.
@@ -36,7 +54,33 @@ def copy_attributes(environment: Any) -> dict[str, Any]:
         CannotCopyError: If an attribute is something else, such as a physics
             engine, an emulator or another process.
     """
-    return _Copier().copy(environment)
+    state, left_out = copy_layers(environment)
+    if left_out:
+        raise CannotCopyError(left_out[0])
+    return state
+
+
+def copy_layers(
+    environment: Any, known: Any = None
+) -> tuple[dict[str, Any] | None, list[str]]:
+    """Return what can be copied, leaving out the layers that can't.
+
+    A layer, a wrapper or the environment itself, is copied as a whole or not
+    at all: half of one may point into the other half, as the number of a
+    body points into a physics engine.
+
+    Args:
+        environment: `gymnasium.Env` or `gymnasium.vector.VectorEnv`.
+        known: Names of the classes of which an environment that was just made
+            holds objects; no other objects are copied. Defaults to any.
+
+    Returns:
+        The state, `None` if nothing can be copied; and for each layer that is
+        left out, what in it can't be copied.
+    """
+    copier = _Copier(known)
+    state = copier.copy(environment)
+    return state if copier.has_copied else None, copier.left_out
 
 
 def restore_attributes(environment: Any, state: dict[str, Any]) -> None:
@@ -44,18 +88,31 @@ def restore_attributes(environment: Any, state: dict[str, Any]) -> None:
 
     Args:
         environment: Environment of the same making.
-        state: What `copy_attributes` returned.
+        state: What `copy_attributes` or `copy_layers` returned.
 
     Raises:
         ValueError: If the state is of another environment.
     """
-    _Restorer().restore(state, environment)
+    _Restorer(objects_inside(environment)).restore(state, environment)
+
+
+def copy_part(part: Any) -> dict[str, Any]:
+    """Return one attribute as a state; raises as `copy_attributes`."""
+    return _Copier().copy(part)
+
+
+def restore_part(state: dict[str, Any], present: Any) -> Any:
+    """Return the attribute of a state; `present` is one of its kind."""
+    return _Restorer({}).restore(state, present)
 
 
 class _Copier:
     """Turns objects into nodes; one met again becomes a number."""
 
-    def __init__(self) -> None:
+    def __init__(self, known: Any = None) -> None:
+        self.left_out: list[str] = []
+        self.has_copied = False
+        self._known = known
         self._seen: dict[int, int] = {}
         self._memory: set[int] = set()
 
@@ -66,14 +123,23 @@ class _Copier:
             return {"scalar": self._plain_array(np.asarray(value))}
         if type(value) is tuple:
             return {"tuple": [self.copy(item) for item in value]}
-        if _is_fixed(value):
-            return FIXED
+        if is_named_tuple(value):
+            self._check_known(value)
+            items = [self.copy(item) for item in value]
+            return {"tuple": items, "class": name_of(value)}
+        if is_fixed(value):
+            return {"fixed": fixed_name(value)}
+        if isinstance(value, enum.Enum):
+            self._check_known(value)
+            return {"member": value.name, "class": name_of(value)}
         if id(value) in self._seen:
             return {"again": self._seen[id(value)]}
         self._seen[id(value)] = len(self._seen)
         return self._copy_changing(value)
 
     def _copy_changing(self, value: Any) -> dict[str, Any]:
+        import gymnasium
+
         if type(value) is np.ndarray:
             self._check_memory(value)
             return {"array": self._plain_array(value)}
@@ -87,14 +153,73 @@ class _Copier:
             return {"dict": items}
         if isinstance(value, np.random.Generator):
             return {"generator": value.bit_generator.state}
-        if _is_environment(value):
-            attributes = {
-                name: self.copy(part)
-                for name, part in vars(value).items()
-                if name not in SETTINGS
-            }
-            return {"environment": _name(value), "attributes": attributes}
-        raise CannotCopyError(_name(value))
+        if type(value) is random.Random:
+            return {"python": value.getstate()}
+        if type(value) is np.random.RandomState:
+            return {"legacy": value.get_state(legacy=False)}
+        if is_environment(value):
+            return self._copy_layer(value)
+        if isinstance(value, gymnasium.Space):
+            generator = self.copy(value._np_random)
+            self.has_copied |= value._np_random is not None
+            parts = [self.copy(part) for part in spaces_inside(value)]
+            return {"space": name_of(value), "parts": [generator, *parts]}
+        return self._copy_object(value)
+
+    def _copy_layer(self, environment: Any) -> dict[str, Any]:
+        inside = [self.copy(part) for part in environments_inside(environment)]
+        node = {"environment": name_of(environment), "inside": inside}
+        before = dict(self._seen), set(self._memory), self.has_copied
+        try:
+            node["attributes"] = self._copy_attributes(environment)
+            self.has_copied = True
+        except CannotCopyError as error:
+            self._seen, self._memory, self.has_copied = before
+            self.left_out.append(str(error))
+        # Those of a class too, which many environments have.
+        spaces = [getattr(environment, name, None) for name in SPACES]
+        node["spaces"] = [self.copy(space) for space in spaces]
+        return node
+
+    def _copy_attributes(self, environment: Any) -> dict[str, Any]:
+        attributes = {}
+        for name, part in vars(environment).items():
+            if name in SETTINGS or isinstance(part, CountedCall):
+                continue
+            try:
+                attributes[name] = self.copy(part)
+            except (CannotCopyError, RecursionError) as error:
+                layer = type(environment).__name__
+                raise CannotCopyError(f"{layer}.{name} ({error})") from None
+        return attributes
+
+    def _copy_object(self, value: Any) -> dict[str, Any]:
+        if isinstance(value, types.FunctionType):
+            try:
+                cells = [self.copy(part) for part in cells_of(value)]
+            except ValueError:  # A cell that is empty as yet.
+                raise CannotCopyError(name_of(value)) from None
+            return {"function": fixed_name(value), "parts": cells}
+        if isinstance(value, types.MethodType):
+            owner = [self.copy(value.__self__)]
+            return {"method": fixed_name(value), "parts": owner}
+        if type(value) is functools.partial:
+            parts = [value.func, value.args, value.keywords]
+            return {"partial": "", "parts": [self.copy(p) for p in parts]}
+        # Sets are refused too: a copy has another order, which a game may use.
+        if not is_plain_object(value):
+            raise CannotCopyError(name_of(value))
+        self._check_known(value)
+        held = attributes_of(value).items()
+        attributes = {name: self.copy(part) for name, part in held}
+        return {"object": name_of(value), "attributes": attributes}
+
+    def _check_known(self, value: Any) -> None:
+        # Loading makes objects of no other classes than those it finds.
+        if self._known is not None and name_of(value) not in self._known:
+            raise CannotCopyError(
+                f"{name_of(value)}, of which a new environment has none"
+            )
 
     def _plain_array(self, array: np.ndarray) -> np.ndarray:
         if array.dtype.kind not in "biufcSU":
@@ -111,29 +236,44 @@ class _Copier:
 
 
 class _Restorer:
-    """Makes objects of nodes, in the order in which they were copied."""
+    """Makes objects of nodes, in the order in which they were copied.
 
-    def __init__(self) -> None:
+    Args:
+        examples: An object of each class that the environment has objects of.
+    """
+
+    def __init__(self, examples: dict[str, Any]) -> None:
+        self._examples = examples
         self._made: list[Any] = []
+        self._taken: set[int] = set()
 
     def restore(self, node: dict[str, Any], present: Any) -> Any:
         """Return the object of a node; `present` is what stands there now."""
         if "fixed" in node:
+            _check_same(node["fixed"], fixed_name(present))
             return present
         if "value" in node:
             return node["value"]
         if "scalar" in node:
             return np.asarray(node["scalar"])[()]
         if "tuple" in node:
-            return tuple(self._items(node["tuple"], present))
+            items = tuple(self._items(node["tuple"], present))
+            if "class" not in node:
+                return items
+            return tuple.__new__(type(self._example(node["class"])), items)
+        if "member" in node:
+            members = type(self._example(node["class"])).__members__
+            return members[node["member"]]
         if "again" in node:
             return self._made[node["again"]]
         number = len(self._made)
         self._made.append(present)
         if "environment" in node:
-            self._restore_environment(node, present)
-            return present
-        self._made[number] = self._make_changing(node, present, number)
+            self._restore_layer(node, present)
+        elif "parts" in node:
+            self._restore_parts(node, present)
+        else:
+            self._made[number] = self._make_changing(node, present, number)
         return self._made[number]
 
     def _make_changing(self, node: dict, present: Any, number: int) -> Any:
@@ -141,6 +281,20 @@ class _Restorer:
             return np.array(node["array"])
         if "generator" in node:
             return _make_generator(node["generator"])
+        if "python" in node:
+            made = (
+                present if type(present) is random.Random else random.Random()
+            )
+            version, words, gauss = node["python"]
+            made.setstate((version, tuple(words), gauss))
+            return made
+        if "legacy" in node:
+            known = type(present) is np.random.RandomState
+            made = present if known else np.random.RandomState()
+            made.set_state(node["legacy"])
+            return made
+        if "object" in node:
+            return self._restore_object(node, present, number)
         # A collection is known before its items, which may hold it.
         if "list" in node:
             made = self._made[number] = []
@@ -157,16 +311,57 @@ class _Restorer:
                 made[key] = self.restore(item, present.get(key))
         return made
 
-    def _restore_environment(self, node: dict, present: Any) -> None:
-        if node["environment"] != _name(present):
+    def _restore_layer(self, node: dict, present: Any) -> None:
+        _check_same(node["environment"], name_of(present))
+        self._items(node["inside"], environments_inside(present))
+        attributes = vars(present)
+        for name, part in node.get("attributes", {}).items():
+            attributes[name] = self.restore(part, attributes.get(name))
+        spaces = [getattr(present, name, None) for name in SPACES]
+        self._items(node["spaces"], spaces)
+
+    def _restore_parts(self, node: dict, present: Any) -> None:
+        """Restore what a space, a function or a method holds, in its place."""
+        if "space" in node:
+            _check_same(node["space"], name_of(present))
+            held = [present._np_random, *spaces_inside(present)]
+            present._np_random = self._items(node["parts"], held)[0]
+        elif "method" in node:
+            _check_same(node["method"], fixed_name(present))
+            self._items(node["parts"], [present.__self__])
+        elif "function" in node:
+            _check_same(node["function"], fixed_name(present))
+            parts = self._items(node["parts"], cells_of(present))
+            for cell, part in zip(present.__closure__, parts, strict=True):
+                cell.cell_contents = part
+        else:
+            _check_same("functools.partial", name_of(present))
+            held = [present.func, present.args, present.keywords]
+            parts = self._items(node["parts"], held)
+            present.__setstate__((*parts, None))
+
+    def _restore_object(self, node: dict, present: Any, number: int) -> Any:
+        source = made = present
+        # What stands here now may have been elsewhere in the copied one.
+        if name_of(present) != node["object"] or id(present) in self._taken:
+            source = self._example(node["object"])
+            made = object.__new__(type(source))
+        self._made[number] = made
+        self._taken.add(id(made))
+        held = attributes_of(source)
+        getattr(made, "__dict__", {}).clear()
+        for name, part in node["attributes"].items():
+            object.__setattr__(made, name, self.restore(part, held.get(name)))
+        return made
+
+    def _example(self, name: str) -> Any:
+        if name not in self._examples:
             raise ValueError(
                 "The state must be of an environment that was made in the "
-                f"same way. Received: a state of {node['environment']} for "
-                f"{_name(present)}."
+                f"same way. Received: a state with an object of {name}, where "
+                "there is none now."
             )
-        attributes = vars(present)
-        for name, part in node["attributes"].items():
-            attributes[name] = self.restore(part, attributes.get(name))
+        return self._examples[name]
 
     def _items(self, nodes: list[dict], present: Any) -> list[Any]:
         known = isinstance(present, (list, tuple, collections.deque))
@@ -176,6 +371,14 @@ class _Restorer:
             self.restore(node, item)
             for node, item in zip(nodes, present, strict=False)
         ]
+
+
+def _check_same(saved: str, present: str) -> None:
+    if saved != present:
+        raise ValueError(
+            "The state must be of an environment that was made in the "
+            f"same way. Received: a state of {saved} for {present}."
+        )
 
 
 def _make_generator(state: dict[str, Any]) -> np.random.Generator:
@@ -190,32 +393,3 @@ def _make_generator(state: dict[str, Any]) -> np.random.Generator:
     generator = np.random.Generator(bit_generator())
     generator.bit_generator.state = state
     return generator
-
-
-def _is_environment(value: Any) -> bool:
-    import gymnasium
-
-    return isinstance(value, (gymnasium.Env, gymnasium.vector.VectorEnv))
-
-
-def _is_fixed(value: Any) -> bool:
-    import gymnasium
-
-    if isinstance(value, types.FunctionType):
-        # What a function has closed over, it may change; wrappers don't.
-        own = value.__module__.startswith("gymnasium.")
-        return own or not value.__closure__
-    module = type(value).__module__
-    if isinstance(value, enum.Enum):
-        return module.startswith("gymnasium.")
-    kinds = (
-        type,
-        types.ModuleType,
-        gymnasium.Space,
-        gymnasium.envs.registration.EnvSpec,
-    )
-    return isinstance(value, kinds)
-
-
-def _name(value: Any) -> str:
-    return f"{type(value).__module__}.{type(value).__qualname__}"

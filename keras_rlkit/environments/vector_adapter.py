@@ -1,15 +1,17 @@
 """One interface to every gymnasium environment, single or vector."""
 
+import warnings
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from keras_rlkit.environments.attributes import (
-    CannotCopyError,
     copy_attributes,
+    copy_layers,
     restore_attributes,
 )
 from keras_rlkit.environments.discrete_actions import check_discrete_actions
+from keras_rlkit.environments.parts import objects_inside
 from keras_rlkit.utils import (
     cast_values,
     casts_in_kind,
@@ -119,12 +121,17 @@ class VectorAdapter:
         self.lives = None
         # Whether the state can be copied, and else the seed that it follows.
         self._copyable = True
-        self._settled: int | None = None
+        self._settled: dict[str, Any] = {}
+        self._has_told = False
+        # Classes of the objects that one just made and once reset holds.
+        self._known = set(objects_inside(environment))
+        self._has_begun = False
         self._check_space("observation", observation_space)
         self._check_space("action", action_space)
         self.observation_shape = tuple(observation_space.shape)
         self.observation_dtype = np.dtype(observation_space.dtype)
         self._discrete = hasattr(action_space, "n") and action_space.shape == ()
+        self._bounded = hasattr(action_space, "low")
         self._first_action = int(action_space.start) if self._discrete else 0
 
     @property
@@ -167,6 +174,9 @@ class VectorAdapter:
                 f"of {shape}."
             )
         self.lives = self._read_lives(info)
+        if not self._has_begun:
+            self._has_begun = True
+            self._known |= set(objects_inside(self.environment))
         return observation
 
     def step(self, actions: Any) -> Step:
@@ -175,6 +185,7 @@ class VectorAdapter:
         Args:
             actions: [num_envs, ...]. Discrete actions are integers that count
                 from 0, also where the environment's own count from elsewhere.
+                Those of a `Box` are clipped to its bounds.
 
         Returns:
             A `Step`.
@@ -192,7 +203,9 @@ class VectorAdapter:
         Environments whose whole state is numbers and arrays, as gymnasium's
         classic control and toy text, single or in a `SyncVectorEnv`, are left
         as they are. Others (emulators, physics engines, other processes)
-        begin new episodes, now and at each later call.
+        begin new episodes, now and at each later call; what their wrappers
+        keep from one episode to the next, such as running statistics, goes on.
+        The first time, a warning says what in them can't be copied.
 
         Args:
             seed: Seed of the new episodes.
@@ -200,13 +213,17 @@ class VectorAdapter:
         Returns:
             Their first observations, or `None` if there are no new episodes.
         """
-        try:
-            if self._copyable:
-                copy_attributes(self.environment)
-                return None
-        except CannotCopyError:
-            self._copyable = False
-        self._settled = seed
+        state, left_out = copy_layers(self.environment, self._known)
+        if left_out and not self._has_told:
+            self._has_told = True
+            _tell(left_out)
+        if self._copyable and not left_out:
+            return None
+        self._copyable = False
+        # As it is before the reset, which the resumed one makes as well.
+        self._settled = {"seed": seed}
+        if state is not None:
+            self._settled["layers"] = state
         return self.reset(seed)
 
     def get_state(self) -> dict[str, Any]:
@@ -218,7 +235,7 @@ class VectorAdapter:
             Nested dictionaries of numbers, strings and arrays.
         """
         if not self._copyable:
-            return {"seed": self._settled}
+            return self._settled
         return {
             "environment": copy_attributes(self.environment),
             "adapter": self._own_state(),
@@ -237,10 +254,15 @@ class VectorAdapter:
         Raises:
             ValueError: If the state is of another kind of environment.
         """
+        if not self._has_begun:
+            # Some parts are made in the first reset.
+            self.reset()
         if "seed" in state:
             self._copyable = False
-            self._settled = state["seed"]
-            return self.reset(self._settled)
+            self._settled = state
+            if "layers" in state:
+                restore_attributes(self.environment, state["layers"])
+            return self.reset(state["seed"])
         restore_attributes(self.environment, state["environment"])
         self._restore_own_state(state["adapter"])
         return None
@@ -305,14 +327,18 @@ class VectorAdapter:
             if self._first_action:
                 actions = actions + self._first_action
             return actions
-        actions = np.asarray(actions, self.action_space.dtype)
+        actions = np.asarray(actions)
         shape = (self.num_envs, *self.action_space.shape)
         if actions.shape != shape:
             raise ValueError(
                 f"`actions` must have the shape {shape}. "
                 f"Received: shape {actions.shape}."
             )
-        return actions
+        if self._bounded:
+            # Policies draw from distributions without bounds.
+            low, high = self.action_space.low, self.action_space.high
+            actions = np.clip(actions, low, high)
+        return actions.astype(self.action_space.dtype)
 
     def _cast(self, observation: Any, copy: bool) -> np.ndarray:
         array, dtype = np.asarray(observation), self.observation_dtype
@@ -360,3 +386,15 @@ class VectorAdapter:
 
     def _frame_of_first(self, rendered: Any) -> np.ndarray:
         raise NotImplementedError
+
+
+def _tell(left_out: list[str]) -> None:
+    layers = " and ".join(what.partition(".")[0] for what in left_out)
+    warnings.warn(
+        f"A save can't hold all of the environment: {', '.join(left_out)}. "
+        "So each save begins new episodes, whether training is interrupted or "
+        "not (save less often than episodes end, with `every`), and after a "
+        f"resume {layers} has forgotten what it keeps from one episode to the "
+        "next. Everything else in the environment goes on as it was.",
+        stacklevel=2,
+    )

@@ -12,9 +12,10 @@ class Gaussian:
     """Draws continuous actions from means and log-scales.
 
     For `Box` action spaces. Collecting callbacks store an action as it was
-    drawn, which its log-probability belongs to, and hand the environment a
-    copy clipped to the bounds of its space. For evaluation let the policy
-    itself clip, with `action_space`.
+    drawn, which its log-probability belongs to; wherever actions are played, in
+    collecting, evaluations and films, the environment is handed a copy clipped
+    to the bounds of its space. Outside of these the policy itself can clip,
+    with `action_space`.
 
     Args:
         stochastic: Whether actions are drawn; `False` gives the means.

@@ -1,12 +1,21 @@
 import csv
 import re
+import warnings
 
 import keras
 import numpy as np
 import pytest
 
-from keras_rlkit.callbacks import Collector, CollectSteps
-from keras_rlkit.policies import EpsilonGreedy, Greedy
+from keras_rlkit.callbacks import (
+    Collector,
+    CollectRollout,
+    CollectSteps,
+    EvaluatePolicy,
+)
+from keras_rlkit.environments import as_vector
+from keras_rlkit.models import ActorCritic
+from keras_rlkit.policies import Categorical, EpsilonGreedy, Greedy
+from keras_rlkit.replay import EpisodeBuffer
 from tests.callbacks.scripted_environments import (
     Spy,
     data_of,
@@ -217,3 +226,98 @@ def test_arguments():
         Collector("CartPole-v1", Greedy())
     with pytest.raises(ValueError, match=r"Received: seed=-1\."):
         Collector(make_scripted(), Greedy(), seed=-1)
+
+
+def by_hand(environment):
+    environment.reset()
+    for _ in range(3):
+        environment.step(environment.action_space.sample())
+
+
+HANDS = {
+    "single": (None, by_hand),
+    "inside": (None, lambda e: by_hand(e.unwrapped)),
+    "only a step": (None, lambda e: e.step(0)),
+    "adapter": (None, lambda e: as_vector(e).reset()),
+    "evaluation": (
+        None,
+        lambda e: EvaluatePolicy(e, Spy(), episodes=1).evaluate(None),
+    ),
+    "next step": ("next_step", by_hand),
+    "same step": ("same_step", by_hand),
+    "one of several": ("same_step", lambda e: by_hand(e.envs[1])),
+}
+
+
+@pytest.mark.parametrize("name", HANDS)
+def test_who_played_by_hand_between_two_fits_is_noticed(name):
+    mode, play = HANDS[name]
+    num_envs = None if mode is None else 2
+    environment = make_scripted(num_envs, mode, lengths=None)
+    callback, data = collect(environment, steps_per_update=num_envs or 1)
+    agent = make_agent()
+    fit(agent, data, [callback], steps=6)
+    with warnings.catch_warnings():
+        # A step after an episode's end, as it may come by hand.
+        warnings.simplefilter("ignore")
+        play(environment)
+    lengths = []
+    for _ in range(3):
+        lengths += fit(agent, data, [callback], steps=6)["episode_length"]
+    now, rest = callback.buffer.transitions()
+    # (number, episode, step): the same episode's next step, and no other.
+    np.testing.assert_array_equal(rest["next_observation"], now + [0, 0, 1])
+    assert [length for length in lengths if length != 5] == []
+    assert len(lengths) > 1
+
+
+def test_episodes_that_were_disturbed_are_cut_for_rollouts():
+    environment = make_scripted(lengths=(7,), truncates=False)
+    buffer = EpisodeBuffer.for_environment(environment, 0.9, lambda_=1.0)
+    policy = Categorical(seed=0)
+    callback = CollectRollout(environment, buffer, policy, steps_per_epoch=5)
+    agent = ActorCritic(
+        keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)]),
+        keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)]),
+    )
+    agent.compile("sgd")
+    data = buffer.batches()
+    agent.fit(data, callbacks=[callback], verbose=0)
+    by_hand(environment)
+    history = agent.fit(data, epochs=2, callbacks=[callback], verbose=0)
+    # Ten steps, which begin with a new episode.
+    assert environment.resets == 4
+    assert history.history["episode_length"][-1] == 7.0
+
+
+@pytest.mark.parametrize("moment", ["on_train_batch_end", "on_epoch_end"])
+def test_who_plays_during_fit_is_named(moment):
+    environment = make_scripted()
+    callback, data = collect(environment)
+
+    class Look(keras.callbacks.Callback):
+        pass
+
+    setattr(Look, moment, lambda *_, **__: by_hand(environment))
+    with pytest.raises(
+        ValueError,
+        match="`environment` must be left to CollectSteps during `fit`. Receiv"
+        "ed: environment=.*Scripted.* has reset or stepped",
+    ):
+        fit(make_agent(), data, [callback, Look()], epochs=2)
+
+
+def test_who_plays_between_rollouts_is_named():
+    class CollectBetweenEpochs(Collector):
+        def on_epoch_begin(self, epoch, logs=None):
+            self._start()
+            self._step(np.array([1]))
+
+    environment = make_scripted()
+    callback = CollectBetweenEpochs(environment, Spy())
+    filled, data = collect(make_scripted())
+    look = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: by_hand(environment)
+    )
+    with pytest.raises(ValueError, match="must be left to CollectBetweenEpoch"):
+        fit(make_agent(), data, [filled, callback, look], steps=1, epochs=2)

@@ -5,8 +5,13 @@ import numpy as np
 import pytest
 
 import keras_rlkit as rlk
-from keras_rlkit.callbacks import CollectSteps, EvaluatePolicy, RecordEpisode
-from keras_rlkit.policies import Greedy
+from keras_rlkit.callbacks import (
+    Collector,
+    CollectSteps,
+    EvaluatePolicy,
+    RecordEpisode,
+)
+from keras_rlkit.policies import Gaussian, Greedy
 from tests.callbacks.scripted_environments import (
     Scripted,
     Spy,
@@ -48,12 +53,12 @@ def test_a_film_of_one_episode(tmp_path, file_format):
     path = tmp_path / f"film.{file_format}"
     assert record.record(make_agent(), path) == 10.0
     frames = iio.imread(path)
-    # What was seen before each of the five actions.
-    assert frames.shape == (5, 48, 64, 3)
+    # What was seen before each of the five actions, and after the last one.
+    assert frames.shape == (6, 48, 64, 3)
     assert frames.dtype == np.uint8
     seen = columns(frames)
     if file_format == "gif":
-        assert seen == [1, 2, 3, 4, 5]
+        assert seen == [1, 2, 3, 4, 5, 6]
         # 20 frames per second, as the environment's metadata says.
         assert iio.immeta(path)["duration"] == 50
     else:
@@ -67,7 +72,7 @@ def test_a_screen_of_odd_size(tmp_path):
     record.record(make_agent(), tmp_path / "film.mp4")
     frames = iio.imread(tmp_path / "film.mp4")
     # The codec needs even sizes; a pixel more or less is no harm.
-    assert len(frames) == 5
+    assert len(frames) == 6
     assert abs(frames.shape[1] - 33) == abs(frames.shape[2] - 47) == 1
 
 
@@ -79,7 +84,7 @@ def test_a_film_ends_with_its_steps_or_with_the_episode(tmp_path):
     for _ in range(2):
         score = record.record(make_agent(), tmp_path / "film.gif")
         counts.append((score, len(iio.imread(tmp_path / "film.gif"))))
-    assert counts == [(7.0, 8), (4.0, 4)]
+    assert counts == [(7.0, 8), (4.0, 5)]
 
 
 def test_a_film_every_few_epochs(tmp_path):
@@ -126,7 +131,7 @@ def test_it_films_a_copy_of_the_evaluation_with_its_policy(
         callbacks.reverse()
     fit(make_agent(), data_of(buffer), callbacks, steps=2, epochs=1)
     frames = iio.imread(tmp_path / "epoch_0001.gif")
-    assert len(frames) == 6
+    assert len(frames) == 7
     # Evaluation and film have played an episode each, in environments apart:
     # the played one was reset by the evaluation and at the episode's end.
     assert policy.steps.count(0) == 2
@@ -142,7 +147,7 @@ def test_it_films_a_copy_of_what_is_collected_in(tmp_path):
     agent = make_agent(values=[1.0, 0.0], learning_rate=0.0)
     record = RecordEpisode(tmp_path)
     fit(agent, data_of(buffer), [collect, record], steps=3)
-    assert len(iio.imread(tmp_path / "epoch_0001.gif")) == 4
+    assert len(iio.imread(tmp_path / "epoch_0001.gif")) == 5
     # Greedy, not with the collecting policy, which explores.
     assert record.environment.environment.unwrapped.actions == [0] * 4
     assert collected.unwrapped.steps == collect.environment_steps == 7
@@ -217,7 +222,116 @@ def test_a_vector_shows_its_first_environment(tmp_path):
     )
     record = RecordEpisode(tmp_path, environment=environment)
     assert record.record(make_agent(), tmp_path / "film.gif") == 3.0
-    assert columns(iio.imread(tmp_path / "film.gif")) == [1, 2, 3]
+    assert columns(iio.imread(tmp_path / "film.gif")) == [1, 2, 3, 4]
+
+
+class Reach(gymnasium.Env):
+    """Wants two numbers, and notes them."""
+
+    metadata = {"render_modes": ["rgb_array"]}
+    observation_space = gymnasium.spaces.Box(-1, 1, (3,), np.float32)
+    action_space = gymnasium.spaces.Box(-1, 1, (2,), np.float32)
+    render_mode = "rgb_array"
+
+    def __init__(self):
+        self.actions = []
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.steps = 0
+        return np.zeros(3, np.float32), {}
+
+    def step(self, action):
+        self.steps += 1
+        self.actions.append(np.array(action))
+        return np.zeros(3, np.float32), 1.0, self.steps == 4, False, {}
+
+    def render(self):
+        return np.zeros((16, 16, 3), np.uint8)
+
+
+def gaussian_network():
+    """Gives the means 0.5 and 3 with a scale of 1."""
+    network = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4)])
+    network.layers[0].bias.assign([0.5, 3.0, 0.0, 0.0])
+    network.compile(keras.optimizers.SGD(0.0), "mse")
+    return network
+
+
+def fit_anything(network, callbacks):
+    data = np.zeros((4, 3)), np.zeros((4, 4))
+    return network.fit(*data, callbacks=callbacks, verbose=0).history
+
+
+def test_continuous_actions_are_the_means_of_the_collecting_policy(tmp_path):
+    played, camera = Reach(), Reach()
+    collect = Collector(played, Gaussian(seed=0))
+    record = RecordEpisode(tmp_path, environment=camera)
+    fit_anything(gaussian_network(), [collect, record])
+    # Clipped to the bounds.
+    np.testing.assert_array_equal(camera.actions, [[0.5, 1.0]] * 4)
+
+
+def test_continuous_actions_of_a_policy_of_ones_own(tmp_path):
+    def policy(model, observations, step):
+        return np.full((len(observations), 2), -2.0)
+
+    camera = Reach()
+    record = RecordEpisode(tmp_path, environment=camera)
+    fit_anything(gaussian_network(), [Collector(Reach(), policy), record])
+    np.testing.assert_array_equal(camera.actions, [[-1.0, -1.0]] * 4)
+
+
+def test_continuous_actions_without_a_policy(tmp_path):
+    with pytest.raises(
+        ValueError,
+        match="`policy` must be given where actions aren't discrete.* Received"
+        ": policy=None with action_space=Box",
+    ):
+        fit_anything(
+            gaussian_network(), [RecordEpisode(tmp_path, environment=Reach())]
+        )
+
+
+def test_an_evaluation_does_not_notice_that_its_policy_is_filmed(tmp_path):
+    def play(films):
+        played = Reach()
+        evaluation = EvaluatePolicy(played, Gaussian(seed=0), episodes=1)
+        record = RecordEpisode(tmp_path, environment=Reach())
+        callbacks = [evaluation, record] if films else [evaluation]
+        network = gaussian_network()
+        for _ in range(2):
+            fit_anything(network, callbacks)
+        return played.actions
+
+    np.testing.assert_array_equal(play(True), play(False))
+
+
+def test_a_film_has_the_statistics_of_the_moment(tmp_path):
+    played = gymnasium.wrappers.NormalizeObservation(make_by_name())
+    evaluation = EvaluatePolicy(played, Spy(), episodes=2)
+    record = RecordEpisode(tmp_path)
+    network = gaussian_network()
+    for _ in range(2):
+        fit_anything(network, [evaluation, record])
+        # Two resets and five steps more than what was evaluated.
+        counts = [
+            record.environment.environment.obs_rms.count,
+            played.obs_rms.count,
+        ]
+        assert counts[0] == pytest.approx(counts[1] + 7)
+
+
+def test_the_end_is_seen_in_a_vector_with_wrappers(tmp_path):
+    played = gymnasium.make_vec(
+        make_by_name(lengths=(3,)).spec, 2, "sync", disable_env_checker=True
+    )
+    played = gymnasium.wrappers.vector.TransformObservation(
+        played, lambda observations: observations
+    )
+    evaluation = EvaluatePolicy(played, Spy(), episodes=1)
+    fit_anything(gaussian_network(), [evaluation, RecordEpisode(tmp_path)])
+    assert columns(iio.imread(tmp_path / "epoch_0001.gif"))[-1] == 4
 
 
 @pytest.mark.parametrize(

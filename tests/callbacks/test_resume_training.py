@@ -1,5 +1,6 @@
 import shutil
 
+import gymnasium
 import keras
 import numpy as np
 import pytest
@@ -60,6 +61,42 @@ def test_evaluations_and_scores_go_on_the_same_on_disk(tmp_path):
     logs = resumed.history.history
     assert len(logs["evaluation_return"]) == 12
     assert len(set(map(str, logs["episode_return"]))) > 1
+
+
+def normalized():
+    vector = gymnasium.make_vec("CartPole-v1", 2, "sync")
+    return gymnasium.wrappers.vector.NormalizeObservation(vector)
+
+
+def normalized_engine():
+    return gymnasium.wrappers.NormalizeObservation(Engine())
+
+
+@pytest.mark.parametrize("make_environment", [normalized, normalized_engine])
+def test_running_statistics_go_on(tmp_path, make_environment):
+    resumed = check_exact(
+        tmp_path, make_environment=make_environment, evaluate=True
+    )
+    # All observations of all epochs, and not those since the resume only.
+    statistics = resumed.environment.obs_rms
+    assert statistics.count > resumed.collect.environment_steps
+
+
+def test_statistics_of_a_seeded_evaluation_go_on():
+    def make():
+        environment = gymnasium.wrappers.NormalizeObservation(cartpole())
+        return EvaluatePolicy(
+            environment, EpsilonGreedy(0.3, seed=0), 2, seed=3
+        )
+
+    one, other = make(), make()
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+    one.evaluate(model)
+    one.settle(seed=0)
+    other.set_state(one.get_state())
+    assert other.evaluate(model).tolist() == one.evaluate(model).tolist()
+    counts = [e.environment.environment.obs_rms.count for e in (one, other)]
+    assert counts[0] == counts[1]
 
 
 def test_the_callback_may_stand_last_with_compressed_frames(tmp_path):

@@ -1,5 +1,11 @@
 import collections
+import enum
+import functools
 import json
+import random
+import threading
+import warnings
+from typing import NamedTuple
 
 import gymnasium
 import numpy as np
@@ -152,15 +158,25 @@ def closure(factor):
     return lambda: factor
 
 
+class LockedThread(threading.Thread):
+    pass
+
+
 @pytest.mark.parametrize(
     ("value", "what"),
     [
         (object(), "builtins.object"),
         ({1, 2}, "builtins.set"),
         (np.array([None]), "array of dtype object"),
-        (closure([1]), "builtins.function"),
+        (closure({1}), "builtins.set"),
+        (closure([1]), None),
         (collections.Counter(), "collections.Counter"),
-        (np.random.RandomState(0), "RandomState"),
+        (np.random.RandomState(0), None),
+        (random.Random(0), None),
+        (threading.Lock(), None),
+        (threading.Thread(), "threading.Thread"),
+        (LockedThread(), "LockedThread"),
+        (open, None),
         (AutoresetMode.NEXT_STEP.__class__, None),
         (AutoresetMode.NEXT_STEP, None),
         (print.__class__, None),
@@ -216,7 +232,9 @@ def test_others_begin_new_episodes_from_the_seed():
     play(one, 5, seed=0)
     observation = one.settle(seed=7)
     state = through_json(one.get_state())
-    assert state == {"seed": 7}
+    assert state["seed"] == 7
+    # No more than what spaces draw from.
+    assert "attributes" not in state.get("layers", {})
     assert (other.set_state(state) == observation).all()
     expected = as_vector(Engine())
     assert (expected.reset(seed=7) == observation).all()
@@ -235,6 +253,234 @@ def test_one_that_could_not_be_copied_once_is_never_tried_again():
     other = as_vector(Wanderer())
     other.set_state({"seed": 8})
     assert other.settle(seed=9) is not None
+
+
+class Level(enum.Enum):
+    EASY = 1
+    HARD = 2
+
+
+class Point(NamedTuple):
+    x: int
+    y: float
+
+
+class Body:
+    """A user's object, with an attribute in a slot."""
+
+    __slots__ = ("__dict__", "__mass")
+
+    def __init__(self, environment):
+        self.__mass = 1.0
+        self.environment = environment
+        self.where = Point(0, 0.0)
+        self.friend = None
+
+    def push(self, amount):
+        self.__mass += 0.5
+        self.where = Point(self.where.x + 1, self.where.y + amount)
+        return self.__mass * self.where.y
+
+
+class Bodies(Wanderer):
+    """Objects, functions and generators of all kinds count in the reward."""
+
+    def __init__(self):
+        self.random = random.Random(0)
+        self.legacy = np.random.RandomState(0)
+        self.lock = threading.Lock()
+        self.observation_space = gymnasium.spaces.Box(-9, 9, (2,), seed=0)
+        # Nested, and used by nobody else.
+        self.ground = gymnasium.spaces.Dict(
+            {"a": gymnasium.spaces.Tuple([gymnasium.spaces.Discrete(99)])},
+            seed=0,
+        )
+        pushes = [0]
+
+        def count(amount):
+            pushes[0] += 1
+            return pushes[0] * amount
+
+        self.count = count
+        self.twice = functools.partial(count, amount=2.0)
+
+    def reset(self, seed=None, options=None):
+        result = super().reset(seed=seed)
+        first = Body(self)
+        first.friend = first
+        self.push = first.push
+        self.bodies = [first]
+        self.level = Level.EASY
+        return result
+
+    def step(self, action):
+        observation, reward, *ends = super().step(action)
+        self.level = Level.HARD if self.steps % 3 == 0 else Level.EASY
+        if self.steps % 7 == 0:
+            body = Body(self)
+            body.friend = self.bodies[-1]
+            # In front: what a new environment has is another place's.
+            self.bodies.insert(0, body)
+        reward += self.push(self.random.random()) + self.legacy.random()
+        for body in self.bodies:
+            reward += body.push(self.level.value) + len(body.environment.visits)
+            reward += body.friend.push(0.1) + body.friend.where.x
+        reward += self.count(0.5) + self.twice()
+        reward += self.observation_space.sample()[0]
+        reward += self.ground.sample()["a"][0]
+        return observation, float(reward), *ends
+
+
+def transformed():
+    scale = [1.0]
+
+    def stretch(observation):
+        scale[0] += 0.25
+        return observation * scale[0]
+
+    return gymnasium.wrappers.TransformObservation(
+        gymnasium.wrappers.NormalizeReward(
+            gymnasium.wrappers.NormalizeObservation(Bodies())
+        ),
+        stretch,
+        None,
+    )
+
+
+def normalized_vector():
+    vector = SyncVectorEnv([Bodies, transformed], observation_mode="different")
+    return gymnasium.wrappers.vector.NormalizeReward(
+        gymnasium.wrappers.vector.NormalizeObservation(vector)
+    )
+
+
+@pytest.mark.parametrize("make", [Bodies, transformed, normalized_vector])
+@pytest.mark.parametrize("steps", [0, 20, 50])
+def test_objects_of_plain_parts_go_on_the_same(make, steps):
+    one, other, third = as_vector(make()), as_vector(make()), as_vector(make())
+    one.reset(seed=5)
+    play(one, steps, seed=0)
+    assert one.settle(seed=1) is None
+    state = through_json(one.get_state())
+    expected = play(one, 60, seed=2)
+    third.reset(seed=8)
+    play(third, 25, seed=4)
+    for copy in (other, third, one):
+        assert copy.set_state(state) is None
+        assert play(copy, 60, seed=2) == expected
+
+
+class Sampled(Wanderer):
+    """Draws from the one space that all of its class share."""
+
+    def step(self, action):
+        observation, _, *ends = super().step(action)
+        return observation, float(self.action_space.sample()), *ends
+
+
+def test_generators_of_the_spaces_of_a_class():
+    space = Sampled.action_space = gymnasium.spaces.Discrete(1_000, seed=3)
+    one = as_vector(Sampled())
+    one.reset(seed=0)
+    # What a space at seed 3 gives first, second, third and fourth.
+    drawn = gymnasium.spaces.Discrete(1_000, seed=3)
+    drawn = [int(drawn.sample()) for _ in range(4)]
+    rewards = [one.step([0]).reward[0] for _ in range(2)]
+    one.settle(seed=1)
+    state = through_json(one.get_state())
+    space.seed(3)
+    other = as_vector(Sampled())
+    other.set_state(state)
+    rewards += [other.step([0]).reward[0] for _ in range(2)]
+    assert rewards == drawn
+
+
+def test_loading_makes_no_object_of_a_class_that_is_not_there():
+    one = as_vector(Bodies())
+    one.reset(seed=0)
+    one.settle(seed=1)
+    state = through_json(one.get_state())
+    # First met through its method.
+    body = state["environment"]["attributes"]["push"]["parts"][0]
+    assert body["object"].endswith("test_attributes.Body")
+    body["object"] = "tests.environments.test_attributes.LockedThread"
+    with pytest.raises(ValueError, match="an object of .*LockedThread, where"):
+        as_vector(Bodies()).set_state(state)
+
+
+def test_what_a_new_environment_has_none_of_is_not_copied():
+    one = as_vector(Wanderer())
+    one.reset(seed=0)
+    one.environment.late = Body(one.environment)
+    with pytest.warns(
+        UserWarning, match=r"Wanderer\.late \(.*Body, of which a"
+    ):
+        assert one.settle(seed=1) is not None
+
+
+def test_functions_are_never_taken_for_each_other():
+    one, other = Wanderer(), Wanderer()
+    one.rule, other.rule = closure([1]), transformed
+    with pytest.raises(ValueError, match="closure.*lambda> for transformed"):
+        restore_attributes(other, copy_attributes(one))
+    one.rule, other.rule = make_single, transformed
+    with pytest.raises(ValueError, match="make_single for transformed"):
+        restore_attributes(other, copy_attributes(one))
+
+
+class Curriculum(gymnasium.Wrapper):
+    level = 0
+
+    def reset(self, seed=None, options=None):
+        self.level += 1
+        observation, info = super().reset(seed=seed, options=options)
+        return observation + self.level, info
+
+
+def test_layers_above_one_that_can_not_be_copied_go_on():
+    def make():
+        return as_vector(
+            Curriculum(gymnasium.wrappers.NormalizeObservation(Engine()))
+        )
+
+    one, other = make(), make()
+    one.reset(seed=0)
+    play(one, 40, seed=0)
+    level, count = one.environment.level, one.environment.env.obs_rms.count
+    assert level == 2
+    with pytest.warns(UserWarning) as told:
+        observation = one.settle(seed=7)
+    (message,) = [str(warning.message) for warning in told]
+    assert "Engine.engine (builtins.object)" in message
+    assert "begins new episodes" in message
+    assert "after a resume Engine has forgotten" in message
+    # The new episode's first reset counts once, in both of them.
+    assert one.environment.level == 3
+    assert one.environment.env.obs_rms.count == count + 1
+    state = through_json(one.get_state())
+    assert (other.set_state(state) == observation).all()
+    assert other.environment.level == 3
+    assert play(other, 40, seed=1) == play(one, 40, seed=1)
+    # Said once.
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        one.settle(seed=8)
+
+
+def test_half_a_layer_is_not_copied():
+    class Handle(Engine):
+        number = 0
+
+        def __init__(self):
+            Handle.number += 1
+            self.body = Handle.number
+
+    one, other = as_vector(Handle()), as_vector(Handle())
+    one.reset(seed=0)
+    one.settle(seed=1)
+    other.set_state(through_json(one.get_state()))
+    # The number of a part of its own engine.
+    assert other.environment.body == 2
 
 
 def test_atari_begins_new_episodes():

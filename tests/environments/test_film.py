@@ -1,12 +1,32 @@
+import sys
+import types
+
 import gymnasium
 import numpy as np
 import pytest
 from gymnasium.vector import SyncVectorEnv
-from gymnasium.wrappers import RescaleAction, TimeLimit
-from gymnasium.wrappers.vector import RecordEpisodeStatistics
+from gymnasium.wrappers import (
+    NormalizeObservation,
+    RecordVideo,
+    RescaleAction,
+    TimeLimit,
+)
+from gymnasium.wrappers import TransformObservation as TransformObservationOfOne
+from gymnasium.wrappers.vector import (
+    RecordEpisodeStatistics,
+    RescaleObservation,
+    TransformObservation,
+    VectorizeTransformObservation,
+)
 
 from keras_rlkit.environments import as_vector, atari, filmed_copy
-from tests.callbacks.scripted_environments import make_by_name, make_scripted
+from keras_rlkit.environments.film import film_step
+from keras_rlkit.environments.rebuilding import take_over
+from tests.callbacks.scripted_environments import (
+    Scripted,
+    make_by_name,
+    make_scripted,
+)
 
 
 def count_steps(film, limit=1_000):
@@ -105,6 +125,240 @@ def test_the_seed_fixes_the_episodes(vector):
     assert np.any(observations[0] != observations[1])
     np.testing.assert_array_equal(observations, first_observations(3))
     assert np.any(observations != first_observations(4))
+
+
+class Scale(gymnasium.vector.VectorObservationWrapper):
+    """A user's wrapper, which records nothing of its arguments."""
+
+    def __init__(self, env, factor, offset=0.0):
+        super().__init__(env)
+        self.factor, self.offset = factor, offset
+
+    def observations(self, observations):
+        return observations * self.factor + self.offset
+
+
+def halve(observations):
+    return observations / 2
+
+
+def double(vector):
+    space = gymnasium.spaces.Box(-9, 9, (4,), np.float64)
+    # For two environments; the copy has one.
+    batch = gymnasium.spaces.Box(-9, 9, (2, 4), np.float64)
+    return TransformObservation(vector, np.float64, batch, space)
+
+
+VECTOR_WRAPPERS = {
+    "by attributes": lambda vector: Scale(vector, 3.0, offset=1.0),
+    "function": lambda vector: TransformObservation(vector, halve),
+    "batched space": double,
+    "of single ones": lambda vector: RescaleObservation(vector, -1.0, 1.0),
+    "given class": lambda vector: VectorizeTransformObservation(
+        vector, TransformObservationOfOne, func=halve, observation_space=None
+    ),
+    "several": lambda vector: Scale(Scale(vector, 2.0), 1.0, offset=0.5),
+}
+
+
+@pytest.mark.parametrize("name", VECTOR_WRAPPERS)
+@pytest.mark.parametrize("mode", ["NextStep", "Disabled"])
+def test_wrappers_around_a_vector_are_kept(name, mode):
+    def make():
+        vector = gymnasium.make_vec(
+            "MountainCar-v0" if name == "of single ones" else "CartPole-v1",
+            2,
+            "sync",
+            vector_kwargs={"autoreset_mode": mode},
+        )
+        return VECTOR_WRAPPERS[name](vector)
+
+    film, played = filmed_copy(make(), seed=3), as_vector(make())
+    film.reset(seed=5)
+    expected = played.reset(seed=5)
+    for _ in range(40):
+        step, known = film.step([1]), played.step([1, 1])
+        for part, whole in zip(step[:-1], known[:-1], strict=True):
+            np.testing.assert_array_equal(part, whole[:1])
+    assert film.num_envs == 1 and expected.shape[0] == 2
+    assert film.observation_space == played.observation_space
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_running_statistics_are_those_of_the_played_one(several):
+    if several:
+        played = gymnasium.wrappers.vector.NormalizeObservation(
+            gymnasium.make_vec("CartPole-v1", 2, "sync")
+        )
+    else:
+        played = NormalizeObservation(gymnasium.make("CartPole-v1"))
+    adapter = as_vector(played)
+    adapter.reset(seed=0)
+    for _ in range(50):
+        adapter.step(np.ones(adapter.num_envs, int))
+    film = filmed_copy(adapter)
+    mean, count = played.obs_rms.mean.copy(), played.obs_rms.count
+    np.testing.assert_array_equal(film.environment.obs_rms.mean, mean)
+    assert film.environment.obs_rms.count == count
+    # It gathers on its own, and takes over again when it is told to.
+    film.reset()
+    film.step([1])
+    assert film.environment.obs_rms.count == count + 2
+    assert played.obs_rms.count == count
+    np.testing.assert_array_equal(played.obs_rms.mean, mean)
+    adapter.step(np.ones(adapter.num_envs, int))
+    assert take_over(film, adapter) == []
+    assert film.environment.obs_rms.count == played.obs_rms.count
+
+
+def test_wrappers_in_a_vector_are_those_of_its_first_environment():
+    played = SyncVectorEnv(
+        [lambda: NormalizeObservation(gymnasium.make("CartPole-v1"))] * 2
+    )
+    adapter = as_vector(played)
+    adapter.reset(seed=0)
+    for _ in range(20):
+        adapter.step([0, 1])
+    film = filmed_copy(adapter)
+    np.testing.assert_array_equal(
+        film.environment.obs_rms.mean, played.envs[0].obs_rms.mean
+    )
+
+
+class Curriculum(gymnasium.Wrapper):
+    level = 0
+
+    def __init__(self, env):
+        super().__init__(env)
+        self.level = 0
+        self.random = np.random.default_rng(0)
+        self.history = []
+
+    def reset(self, **arguments):
+        self.level += 1
+        self.history.append(self.level)
+        return super().reset(**arguments)
+
+
+def test_counters_of_wrappers_are_taken_over_and_randomness_is_not():
+    played = Curriculum(gymnasium.make("CartPole-v1"))
+    for _ in range(3):
+        played.reset()
+    film = filmed_copy(played)
+    film.reset()
+    assert film.environment.level == 4
+    assert film.environment.history == [1, 2, 3, 4]
+    assert played.history == [1, 2, 3]
+    assert film.environment.random is not played.random
+
+
+def test_what_only_shows_is_not_copied(tmp_path, monkeypatch):
+    # The wrapper only asks whether it is installed, until it writes.
+    monkeypatch.setitem(sys.modules, "moviepy", types.ModuleType("moviepy"))
+    played = gymnasium.make("CartPole-v1", render_mode="rgb_array")
+    played = RecordVideo(played, tmp_path / "videos", lambda episode: True)
+    film = filmed_copy(TimeLimit(played, 4))
+    assert count_steps(film) == 4
+    assert list((tmp_path / "videos").iterdir()) == []
+
+
+class Log(gymnasium.Wrapper):
+    def __init__(self, env, path):
+        super().__init__(env)
+        self.path = path
+        self.file = open(path, "w")
+
+
+class Renamed(gymnasium.Wrapper):
+    def __init__(self, env, secret):
+        super().__init__(env)
+        self._kept = secret
+
+
+def test_wrappers_that_can_not_be_made_again(tmp_path):
+    path = tmp_path / "log.txt"
+    log = Log(gymnasium.make("CartPole-v1"), path)
+    log.file.write("kept")
+    log.file.flush()
+    with pytest.raises(
+        ValueError,
+        match="must have wrappers that can be made a second time.* Received: "
+        "Log, which writes into a file. Let the wrapper record",
+    ):
+        filmed_copy(log)
+    assert path.read_text() == "kept"
+    log.file.close()
+    with pytest.raises(
+        ValueError, match="Received: Renamed: its argument `secret` isn't kept"
+    ):
+        filmed_copy(Renamed(gymnasium.make("CartPole-v1"), 3))
+
+
+class Gathers(gymnasium.Wrapper):
+    def __init__(self, env):
+        super().__init__(env)
+        self.seen = set()
+
+
+def test_what_can_not_be_taken_over_is_said():
+    with pytest.warns(UserWarning, match=r"can't take over Gathers\.seen, and"):
+        filmed_copy(Gathers(gymnasium.make("CartPole-v1")))
+
+
+def test_statistics_in_other_processes_are_said_to_begin_anew():
+    played = gymnasium.make_vec(
+        "CartPole-v1", 2, "async", wrappers=[NormalizeObservation]
+    )
+    with pytest.warns(UserWarning, match="can't take over NormalizeObservatio"):
+        filmed_copy(played)
+    played.close()
+
+
+def ends_of(environment, episodes=2):
+    """Columns in each frame that `film_step` gives; `None` for none."""
+    environment.reset()
+    seen = []
+    while episodes:
+        step, frame = film_step(environment, [1] * environment.num_envs)
+        episodes -= int(step.terminated[0] or step.truncated[0])
+        columns = None if frame is None else (frame[8, :, 1] > 128).sum()
+        if step.valid[0]:
+            seen.append(columns)
+    return seen
+
+
+@pytest.mark.parametrize("mode", [None, "NextStep", "SameStep", "Disabled"])
+def test_the_end_of_an_episode_is_seen(mode):
+    def make(length, number=0):
+        return Scripted((length, 2), render_mode="rgb_array", number=number)
+
+    environment = make(3)
+    if mode is not None:
+        environment = SyncVectorEnv(
+            [lambda: make(3), lambda: make(1)], autoreset_mode=mode
+        )
+    # One more column for each step: 1 is what `reset` shows.
+    assert ends_of(as_vector(environment)) == [2, 3, 4, 2, 3]
+    # Nothing of the looking stays behind.
+    assert "reset" not in vars(environment)
+
+
+def test_atari_shows_the_end_of_a_game():
+    settings = {"max_episode_frames": 24, "noop_max": 0, "seed": 3}
+    grey = as_vector(atari("breakout", image_size=(210, 160), **settings))
+    colour = filmed_copy(grey, seed=3)
+    expected = grey.reset()[0, ..., -1]
+    colour.reset()
+    for count in range(1, 7):
+        step, frame = film_step(grey, [1])
+        _, shown = film_step(colour, [1])
+        expected = step.next_observation[0, ..., -1]
+        np.testing.assert_array_equal(frame[..., 0], expected)
+        difference = shown @ [0.299, 0.587, 0.114] - expected
+        assert np.abs(difference).max() < 12
+    assert step.truncated[0] and count == 6
+    # The next game's first picture is another.
+    assert np.any(step.observation[0, ..., -1] != expected)
 
 
 @pytest.mark.parametrize(

@@ -496,6 +496,22 @@ def test_continuous_actions():
             adapter.num_actions  # noqa: B018
 
 
+def test_continuous_actions_are_clipped_to_their_bounds():
+    for environment in (
+        Throttle((9,)),
+        SyncVectorEnv([lambda: Throttle((9,)), lambda: Throttle((9,))]),
+    ):
+        adapter = as_vector(environment)
+        adapter.reset()
+        actions = np.array([[3.0, 0.25], [-7.0, 1e300]])[: adapter.num_envs]
+        given = actions.copy()
+        # 1 + 0.25 and -1 + 1; the environment itself refuses what is outside.
+        np.testing.assert_array_equal(
+            adapter.step(actions).reward, [1.25, 0.0][: adapter.num_envs]
+        )
+        np.testing.assert_array_equal(actions, given)
+
+
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
 def test_observations_have_the_dtype_of_their_space(dtype):
     class Typed(Diary):

@@ -25,6 +25,7 @@ from keras_rlkit.environments.parts import (
     objects_inside,
     spaces_inside,
 )
+from keras_rlkit.environments.restorer import Restorer
 
 # How an environment was made or is shown, not where its episode stands.
 SETTINGS = {"env_fns", "metadata", "_metadata", "render_mode", "spec"}
@@ -93,7 +94,7 @@ def restore_attributes(environment: Any, state: dict[str, Any]) -> None:
     Raises:
         ValueError: If the state is of another environment.
     """
-    _Restorer(objects_inside(environment)).restore(state, environment)
+    Restorer(objects_inside(environment)).restore(state, environment)
 
 
 def copy_part(part: Any) -> dict[str, Any]:
@@ -103,7 +104,7 @@ def copy_part(part: Any) -> dict[str, Any]:
 
 def restore_part(state: dict[str, Any], present: Any) -> Any:
     """Return the attribute of a state; `present` is one of its kind."""
-    return _Restorer({}).restore(state, present)
+    return Restorer({}).restore(state, present)
 
 
 class _Copier:
@@ -233,163 +234,3 @@ class _Copier:
         if id(array) in self._memory:
             raise CannotCopyError("arrays that share memory")
         self._memory.add(id(array))
-
-
-class _Restorer:
-    """Makes objects of nodes, in the order in which they were copied.
-
-    Args:
-        examples: An object of each class that the environment has objects of.
-    """
-
-    def __init__(self, examples: dict[str, Any]) -> None:
-        self._examples = examples
-        self._made: list[Any] = []
-        self._taken: set[int] = set()
-
-    def restore(self, node: dict[str, Any], present: Any) -> Any:
-        """Return the object of a node; `present` is what stands there now."""
-        if "fixed" in node:
-            _check_same(node["fixed"], fixed_name(present))
-            return present
-        if "value" in node:
-            return node["value"]
-        if "scalar" in node:
-            return np.asarray(node["scalar"])[()]
-        if "tuple" in node:
-            items = tuple(self._items(node["tuple"], present))
-            if "class" not in node:
-                return items
-            return tuple.__new__(type(self._example(node["class"])), items)
-        if "member" in node:
-            members = type(self._example(node["class"])).__members__
-            return members[node["member"]]
-        if "again" in node:
-            return self._made[node["again"]]
-        number = len(self._made)
-        self._made.append(present)
-        if "environment" in node:
-            self._restore_layer(node, present)
-        elif "parts" in node:
-            self._restore_parts(node, present)
-        else:
-            self._made[number] = self._make_changing(node, present, number)
-        return self._made[number]
-
-    def _make_changing(self, node: dict, present: Any, number: int) -> Any:
-        if "array" in node:
-            return np.array(node["array"])
-        if "generator" in node:
-            return _make_generator(node["generator"])
-        if "python" in node:
-            made = (
-                present if type(present) is random.Random else random.Random()
-            )
-            version, words, gauss = node["python"]
-            made.setstate((version, tuple(words), gauss))
-            return made
-        if "legacy" in node:
-            known = type(present) is np.random.RandomState
-            made = present if known else np.random.RandomState()
-            made.set_state(node["legacy"])
-            return made
-        if "object" in node:
-            return self._restore_object(node, present, number)
-        # A collection is known before its items, which may hold it.
-        if "list" in node:
-            made = self._made[number] = []
-            made += self._items(node["list"], present)
-        elif "deque" in node:
-            made = collections.deque(maxlen=node["maxlen"])
-            self._made[number] = made
-            made.extend(self._items(node["deque"], present))
-        else:
-            made = self._made[number] = {}
-            present = present if isinstance(present, dict) else {}
-            for key_node, item in node["dict"]:
-                key = self.restore(key_node, None)
-                made[key] = self.restore(item, present.get(key))
-        return made
-
-    def _restore_layer(self, node: dict, present: Any) -> None:
-        _check_same(node["environment"], name_of(present))
-        self._items(node["inside"], environments_inside(present))
-        attributes = vars(present)
-        for name, part in node.get("attributes", {}).items():
-            attributes[name] = self.restore(part, attributes.get(name))
-        spaces = [getattr(present, name, None) for name in SPACES]
-        self._items(node["spaces"], spaces)
-
-    def _restore_parts(self, node: dict, present: Any) -> None:
-        """Restore what a space, a function or a method holds, in its place."""
-        if "space" in node:
-            _check_same(node["space"], name_of(present))
-            held = [present._np_random, *spaces_inside(present)]
-            present._np_random = self._items(node["parts"], held)[0]
-        elif "method" in node:
-            _check_same(node["method"], fixed_name(present))
-            self._items(node["parts"], [present.__self__])
-        elif "function" in node:
-            _check_same(node["function"], fixed_name(present))
-            parts = self._items(node["parts"], cells_of(present))
-            for cell, part in zip(present.__closure__, parts, strict=True):
-                cell.cell_contents = part
-        else:
-            _check_same("functools.partial", name_of(present))
-            held = [present.func, present.args, present.keywords]
-            parts = self._items(node["parts"], held)
-            present.__setstate__((*parts, None))
-
-    def _restore_object(self, node: dict, present: Any, number: int) -> Any:
-        source = made = present
-        # What stands here now may have been elsewhere in the copied one.
-        if name_of(present) != node["object"] or id(present) in self._taken:
-            source = self._example(node["object"])
-            made = object.__new__(type(source))
-        self._made[number] = made
-        self._taken.add(id(made))
-        held = attributes_of(source)
-        getattr(made, "__dict__", {}).clear()
-        for name, part in node["attributes"].items():
-            object.__setattr__(made, name, self.restore(part, held.get(name)))
-        return made
-
-    def _example(self, name: str) -> Any:
-        if name not in self._examples:
-            raise ValueError(
-                "The state must be of an environment that was made in the "
-                f"same way. Received: a state with an object of {name}, where "
-                "there is none now."
-            )
-        return self._examples[name]
-
-    def _items(self, nodes: list[dict], present: Any) -> list[Any]:
-        known = isinstance(present, (list, tuple, collections.deque))
-        present = list(present) if known else []
-        present += [None] * (len(nodes) - len(present))
-        return [
-            self.restore(node, item)
-            for node, item in zip(nodes, present, strict=False)
-        ]
-
-
-def _check_same(saved: str, present: str) -> None:
-    if saved != present:
-        raise ValueError(
-            "The state must be of an environment that was made in the "
-            f"same way. Received: a state of {saved} for {present}."
-        )
-
-
-def _make_generator(state: dict[str, Any]) -> np.random.Generator:
-    bit_generator = getattr(np.random, state["bit_generator"], None)
-    if not isinstance(bit_generator, type) or not issubclass(
-        bit_generator, np.random.BitGenerator
-    ):
-        raise ValueError(
-            "The state must name one of NumPy's bit generators. "
-            f"Received: {state['bit_generator']!r}."
-        )
-    generator = np.random.Generator(bit_generator())
-    generator.bit_generator.state = state
-    return generator

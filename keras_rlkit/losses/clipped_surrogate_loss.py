@@ -2,12 +2,11 @@
 
 from typing import Any
 
-from keras import ops
-
 from keras_rlkit.losses.policy_loss import PolicyLoss, to_actions
 from keras_rlkit.ops import (
     categorical_log_probability,
     clipped_surrogate_loss,
+    probability_ratio,
 )
 from keras_rlkit.utils import check_positive_number, register
 
@@ -90,7 +89,7 @@ class ClippedSurrogateLoss(PolicyLoss):
         log_probability = categorical_log_probability(
             y_pred, to_actions(y_true[:, 0])
         )
-        ratio = ops.exp(log_probability - ops.cast(y_true[:, 1], "float32"))
+        ratio = probability_ratio(log_probability, y_true[:, 1])
         return clipped_surrogate_loss(ratio, advantage, self.clip)
 
     def get_config(self) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from keras_rlkit.ops import (
     gaussian_entropy,
     gaussian_log_probability,
     kl_estimate,
+    probability_ratio,
     score_function_loss,
     value_loss,
 )
@@ -255,7 +256,7 @@ class ActorCritic(Agent):
         if self.clip is None:
             policy = score_function_loss(log_probability, y["advantage"])
         else:
-            ratio = keras.ops.exp(log_probability - y["log_probability"])
+            ratio = probability_ratio(log_probability, y["log_probability"])
             policy = clipped_surrogate_loss(ratio, y["advantage"], self.clip)
         if self.value_clip is None:
             value = value_loss(y_pred["value"], y["value_target"])

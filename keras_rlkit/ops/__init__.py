@@ -5,6 +5,7 @@ from keras_rlkit.ops.action_distributions import (
     gaussian_entropy,
     gaussian_log_probability,
     kl_estimate,
+    probability_ratio,
     score_function_loss,
 )
 from keras_rlkit.ops.advantages import generalized_advantage_estimate
@@ -41,6 +42,7 @@ __all__ = [
     "n_step_returns",
     "periodic_update",
     "policy_gradient_loss",
+    "probability_ratio",
     "q_learning_target",
     "score_function_loss",
     "select_action_values",

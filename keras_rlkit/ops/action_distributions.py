@@ -6,7 +6,22 @@ from typing import Any
 import keras
 
 from keras_rlkit.ops.q_learning import select_action_values
-from keras_rlkit.ops.tensors import check_shapes, to_float32
+from keras_rlkit.ops.tensors import (
+    check_shapes,
+    multiply_no_nan,
+    to_float32,
+)
+
+# Ratios beyond e ** 20 are all the same, hopelessly large; e ** 89 is no
+# float32, and its square, of which a gradient's norm is made, is none long
+# before that.
+_LARGEST_LOG_RATIO = 20.0
+# Stands in for the logarithm of probability 0, which times 0 would be NaN.
+_LOWEST = -1e30
+# The square of so many standard deviations is a float32.
+_LARGEST_DEVIATION = 1e18
+# The smallest scale that has an inverse.
+_SMALLEST_SCALE = math.exp(-87)
 
 
 def categorical_log_probability(logits: Any, action: Any) -> Any:
@@ -55,7 +70,8 @@ def gaussian_log_probability(mean: Any, log_scale: Any, action: Any) -> Any:
             of the action space, [B, D].
 
     Returns:
-        float32 tensor, [B].
+        float32 tensor, [B]. Finite, with finite gradients: where these would
+        be no float32, beyond 1e18 standard deviations, they are bounded.
 
     Raises:
         ValueError: If a rank is wrong or sizes differ.
@@ -82,12 +98,26 @@ def gaussian_log_probability(mean: Any, log_scale: Any, action: Any) -> Any:
             ("action", action, "BD"),
         ]
     )
-    deviation = (action - mean) * keras.ops.exp(-log_scale)
+    difference = action - mean
+    smallest = _smallest_log_scale(keras.ops.stop_gradient(difference))
+    log_divisor = keras.ops.where(
+        log_scale < smallest, _follow(smallest, log_scale), log_scale
+    )
+    deviation = difference * keras.ops.exp(-log_divisor)
     return keras.ops.sum(
         -0.5 * keras.ops.square(deviation)
         - log_scale
         - 0.5 * math.log(2 * math.pi),
         axis=1,
+    )
+
+
+def _smallest_log_scale(difference):
+    """Return down to which scale s both (d/s)^2 and d/s^2 are float32."""
+    size = keras.ops.abs(difference)
+    size = keras.ops.maximum(size, keras.ops.sqrt(size))
+    return keras.ops.log(
+        keras.ops.maximum(size / _LARGEST_DEVIATION, _SMALLEST_SCALE)
     )
 
 
@@ -153,7 +183,43 @@ def score_function_loss(log_probability: Any, advantage: Any) -> Any:
             ("advantage", advantage, "B"),
         ]
     )
-    return -log_probability * keras.ops.stop_gradient(advantage)
+    advantage = keras.ops.stop_gradient(advantage)
+    return multiply_no_nan(advantage, -log_probability)
+
+
+def probability_ratio(log_probability: Any, old_log_probability: Any) -> Any:
+    """How much more probable an action has become since it was taken.
+
+    exp(log_probability - old_log_probability), at most e^20: no overflow, and
+    beyond that the gradient still says which way the ratio falls.
+
+    Args:
+        log_probability: Of the actions under the policy now, [B].
+        old_log_probability: Under the policy that took them, [B]. Carries no
+            gradient.
+
+    Returns:
+        float32 tensor, [B].
+
+    Raises:
+        ValueError: If a rank is wrong or sizes differ.
+
+    Example:
+
+    ```python
+    rlk.ops.probability_ratio([-0.6931472], [-1.3862944])  # [2.0]
+    ```
+
+    Reference:
+        Schulman et al., Proximal Policy Optimization Algorithms, section 3,
+        https://arxiv.org/abs/1707.06347
+    """
+    now = to_float32(log_probability)
+    log_ratio = _log_ratio(now, old_log_probability)
+    bounded = _follow(_LARGEST_LOG_RATIO, now)
+    return keras.ops.exp(
+        keras.ops.where(log_ratio > _LARGEST_LOG_RATIO, bounded, log_ratio)
+    )
 
 
 def kl_estimate(log_probability: Any, old_log_probability: Any) -> Any:
@@ -168,7 +234,8 @@ def kl_estimate(log_probability: Any, old_log_probability: Any) -> Any:
         old_log_probability: Under the policy that took them, [B].
 
     Returns:
-        float32 tensor in nats, [B], without gradient.
+        float32 tensor in nats, [B], without gradient. Finite: ratios above
+        e^20 count as e^20, a probability of 0 now as one of e^-1e30.
 
     Raises:
         ValueError: If a rank is wrong or sizes differ.
@@ -183,13 +250,25 @@ def kl_estimate(log_probability: Any, old_log_probability: Any) -> Any:
         Schulman, Approximating KL Divergence,
         http://joschu.net/blog/kl-approx.html
     """
-    log_probability = to_float32(log_probability)
-    old_log_probability = to_float32(old_log_probability)
+    log_ratio = keras.ops.clip(
+        _log_ratio(to_float32(log_probability), old_log_probability),
+        _LOWEST,
+        _LARGEST_LOG_RATIO,
+    )
+    return keras.ops.stop_gradient(keras.ops.expm1(log_ratio) - log_ratio)
+
+
+def _follow(bound, value):
+    """Return a bound that has the gradient of a value beyond it."""
+    return bound + (value - keras.ops.stop_gradient(value))
+
+
+def _log_ratio(log_probability, old_log_probability):
+    old = keras.ops.stop_gradient(to_float32(old_log_probability))
     check_shapes(
         [
             ("log_probability", log_probability, "B"),
-            ("old_log_probability", old_log_probability, "B"),
+            ("old_log_probability", old, "B"),
         ]
     )
-    log_ratio = log_probability - old_log_probability
-    return keras.ops.stop_gradient(keras.ops.expm1(log_ratio) - log_ratio)
+    return log_probability - old

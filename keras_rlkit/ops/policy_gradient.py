@@ -5,7 +5,11 @@ from typing import Any
 import keras
 
 from keras_rlkit.ops.q_learning import select_action_values
-from keras_rlkit.ops.tensors import check_shapes, to_float32
+from keras_rlkit.ops.tensors import (
+    check_shapes,
+    multiply_no_nan,
+    to_float32,
+)
 from keras_rlkit.utils import check_positive_number
 
 # Stands in for the logarithm of probability 0, which times 0 would be NaN.
@@ -59,7 +63,8 @@ def policy_gradient_loss(logits: Any, action: Any, advantage: Any) -> Any:
     log_probability = select_action_values(
         keras.ops.log_softmax(logits, axis=1), action
     )
-    return -log_probability * keras.ops.stop_gradient(advantage)
+    advantage = keras.ops.stop_gradient(advantage)
+    return multiply_no_nan(advantage, -log_probability)
 
 
 def entropy(logits: Any) -> Any:
@@ -107,7 +112,7 @@ def clipped_surrogate_loss(ratio: Any, advantage: Any, clip: float) -> Any:
 
     Args:
         ratio: Probability of the action under the new policy divided by that
-            under the policy that took it, [B].
+            under the policy that took it, [B]: `probability_ratio`.
         advantage: Advantage of the action, [B]. Carries no gradient.
         clip: Positive number; 0.2 in the paper.
 

@@ -7,6 +7,10 @@ import numpy as np
 from keras_rlkit.policies.action_scores import action_scores
 from keras_rlkit.utils import make_generator
 
+# Beyond it, exp overflows in float64; in float32 long before.
+_LARGEST_LOG_SCALE = 700.0
+_LARGEST = float(np.finfo(np.float32).max)
+
 
 class Gaussian:
     """Draws continuous actions from means and log-scales.
@@ -78,7 +82,7 @@ class Gaussian:
             step: Environment steps taken so far. Not used.
 
         Returns:
-            float32 array of actions, [N, D].
+            float32 array of finite actions, [N, D].
 
         Raises:
             ValueError: If the model's output isn't [N, 2 * D], or is not
@@ -94,11 +98,12 @@ class Gaussian:
         action, log_scale = np.split(output, 2, axis=1)
         if self.stochastic:
             noise = self._generator.standard_normal(action.shape)
-            action = action + np.exp(log_scale) * noise
+            scale = np.exp(np.minimum(log_scale, _LARGEST_LOG_SCALE))
+            action = action + scale * noise
         if self.action_space is not None:
             low, high = self.action_space.low, self.action_space.high
             action = np.clip(action, low, high)
-        return action.astype(np.float32)
+        return np.clip(action, -_LARGEST, _LARGEST).astype(np.float32)
 
     def get_state(self) -> dict[str, Any]:
         """Return what `set_state` needs to continue exactly.

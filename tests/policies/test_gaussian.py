@@ -90,3 +90,14 @@ def test_bad_outputs_and_arguments_raise():
         rlk.policies.Gaussian(action_space=gymnasium.spaces.Discrete(2))
     with pytest.raises(ValueError, match="`seed` must be a non-negative"):
         rlk.policies.Gaussian(seed=-1)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("log_scale", [80.0, 100.0, 800.0, 1e30])
+def test_actions_of_an_extreme_scale_are_finite(log_scale):
+    policy = rlk.policies.Gaussian(seed=0)
+    actions = actions_of(policy, [1.0, log_scale], 50)
+    assert actions.dtype == np.float32 and np.isfinite(actions).all()
+    assert actions.min() < -1e30 and actions.max() > 1e30
+    certain = actions_of(policy, [1.0, -log_scale], 5)
+    np.testing.assert_array_equal(certain, np.ones((5, 1)))

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_rlkit.callbacks.episode_statistics import true_returns
 from keras_rlkit.callbacks.evaluate_policy import EvaluatePolicy
 from keras_rlkit.callbacks.players import (
     find_players,
@@ -137,11 +138,14 @@ class RecordEpisode(keras.callbacks.Callback):
             if frame is not None:
                 frames.append(frame)
             if step.terminated[0] or step.truncated[0]:
+                score = true_returns(
+                    np.full(environment.num_envs, score), step.episode_return
+                )[0]
                 break
             observation = step.to_act_on(observation)
         set_policy_state(policy, state)
         _write(path, frames, _frames_per_second(environment))
-        return score
+        return float(score)
 
     def _find(self, model: keras.Model) -> tuple[VectorAdapter, Callable]:
         players = find_players(model)

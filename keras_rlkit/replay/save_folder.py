@@ -13,7 +13,7 @@ import numpy as np
 from keras_rlkit.replay.states import PLAIN_KINDS, pack, unpack
 
 FORMAT = "keras_rlkit.save"
-VERSION = 1
+VERSION = 2
 # Saves that are kept: if the last one is damaged, the one before still loads.
 KEPT = 2
 BLOCK_BYTES = 2**20

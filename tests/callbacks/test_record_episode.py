@@ -3,6 +3,7 @@ import imageio.v3 as iio
 import keras
 import numpy as np
 import pytest
+from gymnasium import wrappers
 
 import keras_rlkit as rlk
 from keras_rlkit.callbacks import (
@@ -346,3 +347,10 @@ def test_the_end_is_seen_in_a_vector_with_wrappers(tmp_path):
 def test_arguments_out_of_range(tmp_path, arguments, message):
     with pytest.raises(ValueError, match=message):
         RecordEpisode(tmp_path, **arguments)
+
+
+def test_the_true_score_is_told(tmp_path):
+    scored = wrappers.RecordEpisodeStatistics(filmed(lengths=(3,), reward=4.0))
+    clipped = wrappers.TransformReward(scored, lambda reward: min(reward, 1.0))
+    record = RecordEpisode(tmp_path, environment=clipped)
+    assert record.record(make_agent(), tmp_path / "film.gif") == 12.0

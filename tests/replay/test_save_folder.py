@@ -276,10 +276,10 @@ def test_all_saves_damaged(tmp_path):
 def test_a_newer_version(tmp_path, monkeypatch):
     SaveFolder(tmp_path).write(make_state(1))
     with monkeypatch.context() as patch:
-        patch.setattr(save_folder, "VERSION", 2)
+        patch.setattr(save_folder, "VERSION", 3)
         SaveFolder(tmp_path).write(make_state(2))
     with pytest.raises(
-        ValueError, match=r"saves of version 1\. .*version=2\. Use the version"
+        ValueError, match=r"saves of version 2\. .*version=3\. Use the version"
     ):
         SaveFolder(tmp_path).read()
 
@@ -301,7 +301,7 @@ def test_a_manifest_is_one_line_of_seal_and_json(tmp_path):
     SaveFolder(tmp_path).write(make_state(1))
     text = (tmp_path / "save_00000001.json").read_text()
     known, _, version, content = text.split(" ", 3)
-    assert (known, version) == ("keras_rlkit.save", "1")
+    assert (known, version) == ("keras_rlkit.save", "2")
     assert json.loads(content)["state"]["step"] == 1
 
 

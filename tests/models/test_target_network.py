@@ -97,9 +97,7 @@ def dtype_policy(request):
     keras.config.set_dtype_policy(before)
 
 
-@pytest.mark.parametrize(
-    "dtype_policy", ["bfloat16", "float16"], indirect=True
-)
+@pytest.mark.parametrize("dtype_policy", ["bfloat16", "float16"], indirect=True)
 @pytest.mark.parametrize("make", [sequential, functional, subclassed])
 def test_short_weights_are_copied_into_float32(make, dtype_policy):
     network = make()

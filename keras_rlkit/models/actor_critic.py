@@ -183,11 +183,11 @@ class ActorCritic(Agent):
             policy_network, value_network, distribution
         )
         self._means = {
-            name: keras.metrics.Mean(name=name)
+            name: keras.metrics.Mean(name, dtype="float32")
             for name in ("policy_loss", "value_loss", "entropy")
         }
         if clip is not None:
-            self._means["kl"] = keras.metrics.Mean(name="kl")
+            self._means["kl"] = keras.metrics.Mean("kl", dtype="float32")
         self._largest_kl = None
         if target_kl is not None:
             self._largest_kl = LargestKL(name="largest_kl")

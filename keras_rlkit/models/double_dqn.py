@@ -49,7 +49,9 @@ class DoubleDQN(Agent):
 
     The target network follows the online network in one of two ways: softly,
     a share `target_update_rate` of the way after every gradient step, or by a
-    whole copy every `target_update_period` gradient steps.
+    whole copy every `target_update_period` gradient steps. Its weights are
+    float32 also where the online network is in pure bfloat16 or float16, in
+    which small steps are rounded away.
 
     Args:
         q_network: Built Keras model: observations [B, ...] to Q values
@@ -68,7 +70,8 @@ class DoubleDQN(Agent):
         `(observation, {"action", "reward", "discount", "next_observation"})`
         with or without `sample_weight`: `action` integers [B]; `reward`
         floats [B]; `discount` floats [B], gamma (to the power of n with
-        n-step rewards) or 0 where the episode terminated. Batches drawn by
+        n-step rewards) or 0 where the episode terminated: `next_observation`
+        is not seen there, and may be NaN. Batches drawn by
         priorities also have `index`, integers [B]: which transitions they are.
 
     Output shape:
@@ -147,8 +150,9 @@ class DoubleDQN(Agent):
             trainable=False,
             name="gradient_steps",
         )
-        self._td_error = keras.metrics.Mean(name="td_error")
-        self._q_value = keras.metrics.Mean(name="q_value")
+        # In a shorter type a mean of many batches stands still.
+        self._td_error = keras.metrics.Mean("td_error", dtype="float32")
+        self._q_value = keras.metrics.Mean("q_value", dtype="float32")
         self._td_error_record = TDErrorRecord()
         self._added_losses = _AddedLosses()
         self.built = True

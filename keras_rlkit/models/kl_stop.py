@@ -14,7 +14,7 @@ class LargestKL(keras.metrics.Metric):
     """
 
     def __init__(self, name: str):
-        super().__init__(name=name)
+        super().__init__(dtype="float32", name=name)
         self.largest = self.add_variable((), "zeros", name="largest")
 
     def update_state(self, kl: Any) -> None:

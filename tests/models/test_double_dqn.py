@@ -1,3 +1,5 @@
+import pickle
+
 import keras
 import numpy as np
 import pytest
@@ -505,3 +507,34 @@ def test_a_hard_copy_in_short_precision():
     finally:
         keras.config.set_dtype_policy("float32")
     np.testing.assert_array_equal(target_weights(agent), [[0.5]])
+
+
+def test_means_do_not_stand_still_where_keras_floats_are_short():
+    # Half of 512 batches have an error of 0, the others 4: 2 on the mean. In
+    # bfloat16 the count would stay at 256.
+    keras.config.set_floatx("bfloat16")
+    try:
+        agent = short_agent(kernel=0.0)
+        agent.compile(keras.optimizers.SGD(0.0), "mse", steps_per_execution=64)
+        reward = np.repeat(np.array([0.0, 4.0], "float32"), 256)
+        ones = np.ones((512, 1), "float32")
+        transition = {
+            "action": np.zeros(512, "int32"),
+            "reward": reward,
+            "discount": 0 * reward,
+            "next_observation": ones,
+        }
+        history = agent.fit(
+            ones, transition, batch_size=1, shuffle=False, verbose=0
+        ).history
+    finally:
+        keras.config.set_floatx("float32")
+    np.testing.assert_allclose(history["td_error"], [2.0], rtol=1e-5)
+
+
+def test_a_pickled_agent_is_the_same():
+    agent = linear_agent()
+    fit_once(agent)
+    again = pickle.loads(pickle.dumps(agent))
+    np.testing.assert_array_equal(online_weights(again), online_weights(agent))
+    np.testing.assert_array_equal(target_weights(again), target_weights(agent))

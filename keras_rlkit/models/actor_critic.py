@@ -238,7 +238,8 @@ class ActorCritic(keras.Model):
         if self.clip is None:
             policy = score_function_loss(log_probability, y["advantage"])
         else:
-            ratio = keras.ops.exp(log_probability - y["log_probability"])
+            old = keras.ops.cast(y["log_probability"], "float32")
+            ratio = keras.ops.exp(log_probability - old)
             policy = clipped_surrogate_loss(ratio, y["advantage"], self.clip)
         if self.value_clip is None:
             value = value_loss(y_pred["value"], y["value_target"])

@@ -31,12 +31,19 @@ class NegativeLogLikelihood(keras.losses.Loss):
     log likelihoods of a head's units add up to one value per sample (or per
     time step), in nats.
 
-    Masks of time steps and sample weights work as in other Keras losses. Where
-    a mask is false or a weight is zero, the target doesn't count, even if it
-    is NaN.
+    Masks of time steps and sample weights work as in other Keras losses; a
+    head's units, which are independent, may have a weight each. Where a mask is
+    false or a weight is zero, the target doesn't count, whatever it holds: NaN,
+    1e20, -1 in place of a count.
 
-    Each batch is checked for impossible targets (NaN, a negative count, a class
-    out of range), and an error ends training before they reach the weights.
+    Each batch is checked for impossible targets, and an error ends training
+    before they reach the weights. Impossible is what the predicted distribution
+    itself gives a likelihood of zero: NaN, a negative count, a class out of
+    range, parts that don't add up to 1, a number beyond the bounds or so far
+    off that float32 can't tell its density from 0. A float64 target that
+    float32 would round to the edge of the support, such as 1 - 1e-9 for a
+    beta distribution, counts as the nearest possible number; a distribution
+    with float64 parameters takes it as it is.
     XLA compiles errors away: with `jit_compile=True`, Keras' default on a GPU,
     the loss of such a batch is NaN and its gradient zero. Calling the loss
     eagerly before training, `loss(y, model(x))`, checks all targets at once and
@@ -47,7 +54,9 @@ class NegativeLogLikelihood(keras.losses.Loss):
             to `True`.
         reduction: What becomes of the values of a batch, as in other Keras
             losses: `"sum_over_batch_size"` (the default) or `"mean"`, `"sum"`,
-            `"mean_with_sample_weight"`, or `None`.
+            `"mean_with_sample_weight"`, which divides by the sum of the weights
+            of all samples and time steps (of a sample whose outputs have
+            weights of their own, by their mean), or `None`.
         name: String, the loss' name.
         dtype: Type of the result. Defaults to Keras' float type.
 
@@ -55,15 +64,16 @@ class NegativeLogLikelihood(keras.losses.Loss):
         y_true: Targets, exactly of the distribution's shape: batch shape
             followed by event shape.
         y_pred: A TFP distribution. A tensor is refused.
-        sample_weight: Optional weights, one for each sample or for each time
-            step of each sample.
+        sample_weight: Optional weights, one for each sample, `(batch,)`, for
+            each time step of each sample, `(batch, time)`, or for each output,
+            exactly of the distribution's batch shape.
 
     Output shape:
         A scalar, or with `reduction=None` one value per sample (or time
         step).
 
     Raises:
-        TypeError: If `y_pred` is no distribution.
+        TypeError: If `y_pred` is no distribution, or one over several tensors.
         ValueError: If shapes don't agree, so that they would broadcast, or, in
             eager mode, if a target is impossible. In compiled mode that is a
             `tensorflow.errors.InvalidArgumentError`.

@@ -233,12 +233,14 @@ def _comes_back(values, distribution):
         return _whole_event(ops.ones_like(values, dtype="bool"), distribution)
     # A new tensor, since TFP remembers what it has inverted.
     unconstrained = ops.stop_gradient(bijector.inverse(values))
-    distance = ops.abs(bijector.forward(unconstrained) - values)
+    back = bijector.forward(unconstrained)
+    distance = ops.abs(back - values)
     size = ops.abs(values)
     axes = tuple(range(-_event_axes(distribution), 0))
     if axes:
         size = ops.max(size, axis=axes, keepdims=True)
-    near = distance <= _TOLERANCE * size + 1e-6
+    # From the largest numbers, the way back overflows.
+    near = (distance <= _TOLERANCE * size + 1e-6) | ops.isinf(back)
     if _kind(distribution) in _OPEN:
         near = near & ops.isfinite(unconstrained)
     return _whole_event(near, distribution)

@@ -93,9 +93,72 @@ def test_time_steps_take_weights_of_samples_or_of_steps():
         np.testing.assert_allclose(result, expected, rtol=1e-6)
 
 
+@pytest.mark.parametrize("reduction", ["mean_with_sample_weight", "sum", None])
+def test_weights_of_outputs(reduction):
+    y = np.array([[1.0, np.nan], [2.0, 3.0]])
+    weight = np.array([[2.0, 0.0], [1.0, 3.0]])
+    # Log likelihoods of 0 and 1 standard deviations from the mean.
+    result = loss_of(y, [[1.0, 5.0], [1.0, 3.0]], weight, reduction=reduction)
+    samples = np.array([2 * HALF_LOG_2_PI, 4 * HALF_LOG_2_PI + 0.5])
+    expected = {
+        None: samples,
+        "sum": samples.sum(),
+        # A sample weighs what its outputs weigh on average: 1 and 2.
+        "mean_with_sample_weight": samples.sum() / 3,
+    }[reduction]
+    np.testing.assert_allclose(result, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "shape", [(2,), (2, 1), (2, 3), (2, 3, 1), (2, 1, 1), (2, 3, 2)]
+)
+def test_weighted_mean_divides_by_the_weights_of_all_values(shape):
+    y = np.arange(12.0).reshape(2, 3, 2)
+    weight = np.broadcast_to([[[1.0]], [[3.0]]], (2, 3, 2))
+    weight = weight[tuple(slice(size) for size in (*shape, 1, 1)[:3])]
+    values = (2 * HALF_LOG_2_PI) + (y**2).sum(axis=2) / 2
+    expected = (values[0].mean() + 3 * values[1].mean()) / 4
+    result = loss_of(
+        y,
+        np.zeros_like(y),
+        weight.reshape(shape),
+        reduction="mean_with_sample_weight",
+    )
+    np.testing.assert_allclose(result, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "reduction, per_sample",
+    [
+        ("mean_with_sample_weight", [1.0, 3.0]),
+        ("sum_over_batch_size", [1.0, 3.0]),
+        ("mean_with_sample_weight", None),
+    ],
+)
+def test_mask_and_weights_reduce_as_in_keras(reduction, per_sample):
+    """Half the squared error is the likelihood of Normal(mean, 1)."""
+    y = np.arange(6.0).reshape(2, 3, 1)
+    mask = np.array([[True, True, False], [True, False, False]])
+    weight = None if per_sample is None else np.array(per_sample)
+
+    class HalfSquare(keras.losses.Loss):
+        def call(self, y_true, y_pred):
+            return HALF_LOG_2_PI + (y_true - y_pred)[..., 0] ** 2 / 2
+
+    tensor, prediction = ops.zeros((2, 3, 1)), Unit(np.zeros((2, 3, 1)))
+    keras.src.backend.set_keras_mask(tensor, ops.convert_to_tensor(mask))
+    prediction._keras_mask = ops.convert_to_tensor(mask)
+    # Keras itself wants the weights in every step.
+    steps = None if weight is None else np.repeat(weight[:, None], 3, axis=1)
+    expected = HalfSquare(reduction=reduction)(y, tensor, steps)
+    loss = rlk.losses.NegativeLogLikelihood(reduction=reduction)
+    np.testing.assert_allclose(loss(y, prediction, weight), expected, rtol=1e-6)
+
+
 def test_weights_of_another_size_are_refused():
-    with pytest.raises(ValueError, match="`sample_weight`.*one entry for each"):
-        loss_of(Y, PREDICTION, np.ones(2))
+    for shape in ((2,), (3, 2)):
+        with pytest.raises(ValueError, match="`sample_weight`.*one entry for"):
+            loss_of(Y, PREDICTION, np.ones(shape))
 
 
 @pytest.mark.parametrize(
@@ -181,6 +244,130 @@ def test_impossible_targets_stop_training_before_they_do_harm(
     # Eagerly, before training, with the place of the first one.
     with pytest.raises(ValueError, match=message + r".*at index \(5, 0\)"):
         model.loss(y, model(x))
+
+
+def beta_mixture(t):
+    parts = tfd().Beta(ops.exp(t[..., None, :]), 1.5)
+    return tfd().MixtureSameFamily(
+        tfd().Categorical(logits=t[..., None, :]), parts
+    )
+
+
+@pytest.mark.tensorflow_only
+@pytest.mark.parametrize(
+    "make, good, bad, message",
+    [
+        (beta_mixture, 0.5, 0.0, "MixtureSameFamily.*between 0 and 1"),
+        (
+            lambda t: tfd().Inflated(
+                tfd().Poisson(ops.exp(t[:, 0])), inflated_loc_logits=t[:, 1]
+            ),
+            2.0,
+            -1.0,
+            "Inflated.*whole number",
+        ),
+        (lambda t: tfd().Chi2(ops.exp(t[:, 0])), 2.0, -1.0, "Chi2"),
+        (lambda t: tfd().LogLogistic(t[:, 0], 1.0), 2.0, -1.0, "LogLogistic"),
+        (
+            lambda t: tfd().Exponential(ops.exp(t[:, 0])),
+            0.0,
+            -1.0,
+            "Exponential.*from 0 up",
+        ),
+        (lambda t: tfd().Normal(t[:, 0], 1.0), 1.0, 1e30, "Normal.*density"),
+        (
+            lambda t: tfd().GeneralizedPareto(0.0, ops.exp(t[:, 0]), 0.3),
+            1.0,
+            -1.0,
+            "GeneralizedPareto",
+        ),
+        (
+            lambda t: tfd().Dirichlet(ops.exp(t)),
+            [0.4, 0.6],
+            [0.4, 0.8],
+            "Dirichlet.*add up to 1",
+        ),
+        (
+            lambda t: tfd().OneHotCategorical(logits=t),
+            [0.0, 1.0],
+            [1.0, 1.0],
+            "OneHotCategorical.*one 1",
+        ),
+        (
+            lambda t: tfd().Multinomial(3.0, logits=t),
+            [1.0, 2.0],
+            [1.0, 1.0],
+            "Multinomial.*add up to `total_count`",
+        ),
+    ],
+)
+def test_the_distribution_says_what_is_impossible(make, good, bad, message):
+    import tensorflow as tf
+
+    prediction = make(tf.constant([[0.5, -0.5]] * 3))
+    y = np.array([good] * 3, "float32").reshape(
+        (*prediction.batch_shape, *prediction.event_shape)
+    )
+    loss = rlk.losses.NegativeLogLikelihood()
+    assert np.isfinite(loss(y, prediction))
+    y[1] = bad
+    with pytest.raises(ValueError, match=message + r".*at index \(1,"):
+        loss(y, prediction)
+    with pytest.raises(tf.errors.InvalidArgumentError, match=message):
+        tf.function(lambda y: loss(y, prediction), autograph=False)(y)
+
+
+@pytest.mark.tensorflow_only
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize(
+    "name, parameters, y, in_float32",
+    [
+        # Log-densities worked by hand; float32 takes the nearest number that
+        # is possible: 1 - 2^-23, 2^-126 and (1 - 2^-24) 2^128.
+        ("Beta", (2.0, 3.0), 1 - 1e-9, np.log(12) - 46 * np.log(2)),
+        (
+            "LogNormal",
+            (0.0, 1.0),
+            1e-50,
+            126 * np.log(2) - HALF_LOG_2_PI - (126 * np.log(2)) ** 2 / 2,
+        ),
+        (
+            "LogNormal",
+            (0.0, 1.0),
+            1e50,
+            -128 * np.log(2) - HALF_LOG_2_PI - (128 * np.log(2)) ** 2 / 2,
+        ),
+    ],
+)
+def test_targets_that_float32_would_round_out_of_the_support(
+    name, parameters, y, in_float32, dtype
+):
+    import tensorflow as tf
+    from scipy import stats
+
+    distribution = {"Beta": stats.beta(2, 3), "LogNormal": stats.lognorm(1)}
+    expected = distribution[name].logpdf(y)
+    if dtype == "float32":
+        expected = in_float32
+    prediction = getattr(tfd(), name)(
+        *(tf.constant([value], dtype) for value in parameters)
+    )
+    loss = rlk.losses.NegativeLogLikelihood(dtype=dtype)
+    result = loss(tf.constant([y], "float64"), prediction)
+    np.testing.assert_allclose(result, -expected, rtol=1e-5)
+
+
+@pytest.mark.tensorflow_only
+def test_a_joint_distribution_is_refused_with_advice():
+    joint = tfd().JointDistributionSequential(
+        [tfd().Normal([0.0], 1.0), tfd().Poisson([1.0])]
+    )
+    loss = rlk.losses.NegativeLogLikelihood()
+    with pytest.raises(TypeError, match="one output for each part"):
+        loss([[0.0], [1.0]], joint)
+    layer = rlk.layers.DistributionLambda(lambda t: joint)
+    with pytest.raises(TypeError, match="one output for each part"):
+        layer(np.ones((1, 2)))
 
 
 @pytest.mark.tensorflow_only

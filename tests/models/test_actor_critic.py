@@ -104,6 +104,19 @@ def test_one_step_of_ppo_by_hand():
     )
 
 
+def test_entries_may_be_of_float64():
+    agent = new_agent(clip=0.2)
+    as_float64 = {
+        key: value.astype("float64") if value.dtype == "float32" else value
+        for key, value in TARGETS.items()
+    }
+    agent.train_on_batch(OBSERVATION, as_float64)
+    # As in float32, above.
+    np.testing.assert_allclose(
+        moved(agent)[0], [[0.0, 0.0], [0.25, -0.25]], atol=1e-5
+    )
+
+
 def test_value_clipping_by_hand():
     # Values 1 and 3 were -1 and 3.2 at collecting. The first has moved 2
     # towards its target 2, of which 0.5 count: no gradient. The second is

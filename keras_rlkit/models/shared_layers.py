@@ -1,8 +1,8 @@
 """Configs of networks in which a layer that they share stays one layer.
 
-Keras writes a layer down wherever it meets it, and so makes two of it. Here each
-place has a number beside the layer's config, and what was made for a number
-once is used at its other places too.
+Keras writes a layer down wherever it meets it, and so makes two of it. Here
+each place has a number beside the layer's config, and what was made for a
+number once is used at its other places too.
 """
 
 import contextvars

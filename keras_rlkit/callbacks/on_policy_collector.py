@@ -46,6 +46,19 @@ class OnPolicyCollector(Collector):
         self.reward_scale = float(reward_scale)
         self._check_buffer()
 
+    def set_model(self, model: keras.Model) -> None:
+        """Take the model that `fit` trains."""
+        strategy = getattr(model, "distribute_strategy", None)
+        if strategy is not None and strategy.num_replicas_in_sync > 1:
+            raise ValueError(
+                "On-policy `fit` trains on one device: replicas would read "
+                "the data of an epoch before it is collected. Received: a "
+                "model made under a `tf.distribute` strategy of "
+                f"{strategy.num_replicas_in_sync} replicas. Make it outside of "
+                "the strategy's scope."
+            )
+        super().set_model(model)
+
     def on_train_begin(self, logs: dict | None = None) -> None:
         """Check that the model fits the environment."""
         super().on_train_begin(logs)

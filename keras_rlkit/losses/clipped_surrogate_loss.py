@@ -39,8 +39,8 @@ class ClippedSurrogateLoss(PolicyLoss):
         y_true: [B, 2], float32: the action in [0, A), exact below 2**24, and
             its log-probability under the policy that took it.
         y_pred: Logits or probabilities, [B, A].
-        sample_weight: Advantages, [B] or [B, 1]. Carry no gradient. Without
-            them every advantage is 1.
+        sample_weight: Advantages, [B] or [B, 1], or a number for all. Carry
+            no gradient. Without them every advantage is 1.
 
     Output shape:
         A scalar, or with `reduction=None` one value per sample, [B].

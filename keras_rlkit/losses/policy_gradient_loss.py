@@ -38,8 +38,9 @@ class PolicyGradientLoss(PolicyLoss):
         y_true: Actions in [0, A), [B] or [B, 1], of any integer dtype, or of
             a float dtype that holds them exactly.
         y_pred: Logits or probabilities, [B, A].
-        sample_weight: Returns or advantages, [B] or [B, 1]. Carry no
-            gradient. Without them every action counts 1: imitation.
+        sample_weight: Returns or advantages, [B] or [B, 1], or a number for
+            all. Carry no gradient. Without them every action counts 1:
+            imitation.
 
     Output shape:
         A scalar, or with `reduction=None` one value per sample, [B].

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from keras_rlkit.ops import entropy
+from keras_rlkit.ops.replicas import mean_over_replicas, part_of_replica
 
 # Its logarithm is finite, and no softmax in float32 gets between it and 0.
 _LOWEST_PROBABILITY = 1e-37
@@ -91,7 +92,9 @@ class PolicyLoss(keras.losses.Loss):
     def _reduce(self, values):
         if self.reduction in (None, "none"):
             return values
-        return (ops.sum if self.reduction == "sum" else ops.mean)(values)
+        if self.reduction == "sum":
+            return ops.sum(values)
+        return part_of_replica(mean_over_replicas(values))
 
 
 def to_actions(values: Any) -> Any:
@@ -113,12 +116,15 @@ def _advantages(sample_weight, logits):
     if sample_weight is None:
         return ops.ones_like(logits[:, 0])
     weight = ops.cast(ops.convert_to_tensor(sample_weight), "float32")
+    if not weight.shape:
+        return ops.broadcast_to(weight, ops.shape(logits)[:1])
     if len(weight.shape) == 2 and weight.shape[1] == 1:
         weight = ops.squeeze(weight, axis=1)
     if len(weight.shape) != 1:
         raise ValueError(
             "`sample_weight` must have shape (batch,), one return or advantage "
-            f"for each action. Received: shape {tuple(weight.shape)}."
+            "for each action, or be one number for all. "
+            f"Received: shape {tuple(weight.shape)}."
         )
     return weight
 

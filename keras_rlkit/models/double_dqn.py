@@ -23,7 +23,7 @@ from keras_rlkit.ops import (
     select_action_values,
     soft_update,
 )
-from keras_rlkit.ops.replicas import part_of_replica
+from keras_rlkit.ops.replicas import num_replicas
 from keras_rlkit.utils import (
     check_fraction,
     check_positive_integer,
@@ -187,6 +187,16 @@ class DoubleDQN(Agent):
         """Shape of the Q values that the network gives, batch first."""
         return self.q_network.output_shape
 
+    def compile(self, *arguments: Any, **settings: Any) -> None:
+        """Choose optimizer, loss and metrics; see `keras.Model.compile`."""
+        if num_replicas() > 1:
+            raise ValueError(
+                "`DoubleDQN` trains on one device. Received: a `tf.distribute` "
+                f"strategy of {num_replicas()} replicas. Make and compile it "
+                "outside of the strategy's scope."
+            )
+        super().compile(*arguments, **settings)
+
     @property
     def losses(self) -> list:
         """What regularisers and `add_loss` of the network ask for."""
@@ -211,7 +221,7 @@ class DoubleDQN(Agent):
         if isinstance(sample_weight, dict):
             sample_weight = sample_weight["action"]
         # `compute_target` would put those of its own passes in their place.
-        losses = [part_of_replica(loss) for loss in self.losses]
+        losses = list(self.losses)
         target = self.compute_target(y)
         q_selected = select_action_values(y_pred, y["action"])
         if training and "index" in y:

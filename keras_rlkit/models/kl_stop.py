@@ -5,6 +5,8 @@ from typing import Any
 
 import keras
 
+from keras_rlkit.ops.replicas import assign_on_replica
+
 
 class LargestKL(keras.metrics.Metric):
     """The largest divergence seen since the epoch began.
@@ -15,7 +17,10 @@ class LargestKL(keras.metrics.Metric):
 
     def __init__(self, name: str):
         super().__init__(dtype="float32", name=name)
-        self.largest = self.add_variable((), "zeros", name="largest")
+        # Replicas agree: none of them adds to it.
+        self.largest = self.add_variable(
+            (), "zeros", aggregation="mean", name="largest"
+        )
 
     def update_state(self, kl: Any) -> None:
         """Take the divergence of one minibatch."""
@@ -71,6 +76,11 @@ def keep_old_where_stopped(
     old = [keras.ops.copy(variable.value) for variable in variables]
     logs = train_step(*arguments)
     stopped = logs["largest_kl"] > limit
-    for variable, value in zip(variables, old, strict=True):
-        variable.assign(keras.ops.where(stopped, value, variable.value))
+    assign_on_replica(
+        variables,
+        [
+            keras.ops.where(stopped, value, variable.value)
+            for variable, value in zip(variables, old, strict=True)
+        ],
+    )
     return logs

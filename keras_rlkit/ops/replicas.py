@@ -43,6 +43,40 @@ def part_of_replica(loss: Any) -> Any:
     return loss if context is None else loss / context.num_replicas_in_sync
 
 
+def assign_on_replica(variables: list, values: list) -> None:
+    """Assign values that each replica has worked out for its own copies.
+
+    Args:
+        variables: Keras variables.
+        values: Tensors of their shapes, equal on all replicas.
+    """
+    context = _replica_context()
+    if context is None:
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value)
+        return
+
+    def assign_everywhere(strategy: Any, values: list) -> None:
+        for variable, value in zip(variables, values, strict=True):
+            strategy.extended.update(
+                variable.value,
+                lambda copy, value: copy.assign(value),
+                args=(value,),
+                group=False,
+            )
+
+    context.merge_call(assign_everywhere, args=(values,))
+
+
+def num_replicas() -> int:
+    """Return how many replicas the strategy in whose scope this is has."""
+    if keras.backend.backend() != "tensorflow":
+        return 1
+    import tensorflow as tf
+
+    return tf.distribute.get_strategy().num_replicas_in_sync
+
+
 def _replica_context():
     """Return the context of one replica of several, or `None`."""
     if keras.backend.backend() != "tensorflow":

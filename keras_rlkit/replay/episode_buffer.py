@@ -276,7 +276,9 @@ class EpisodeBuffer(EpochSupply):
             raise ValueError(
                 "An epoch must have at least one transition. Received: 0. "
                 "Collect with `CollectEpisodes` or `CollectRollout`, or `add` "
-                "steps before training."
+                "steps before training. A model made under a `tf.distribute` "
+                "strategy asks for data before anything can be collected: "
+                "make it outside of the strategy's scope."
             )
         if self.lambda_ is not None and evaluate is None:
             raise ValueError(

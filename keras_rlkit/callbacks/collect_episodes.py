@@ -33,6 +33,11 @@ class CollectEpisodes(OnPolicyCollector):
         reward_scale: Number that the stored rewards are multiplied by, before
             any clipping. Defaults to 1.
         seed: Seed of the environment's first reset.
+        normalize_rewards: Whether an epoch's rewards are divided, after the
+            above, by the standard deviation that the discounted return has
+            had so far, this epoch included (Engstrom et al. 2020, section 2):
+            returns and values are then of a size near 1, whatever the
+            environment's. Defaults to `False`.
 
     Logs:
         `episode_return` (true score), `episode_length` (environment steps) and
@@ -84,9 +89,16 @@ class CollectEpisodes(OnPolicyCollector):
         reward_range: tuple[float, float] | None = None,
         reward_scale: float = 1.0,
         seed: int | None = None,
+        normalize_rewards: bool = False,
     ):
         super().__init__(
-            environment, buffer, policy, reward_range, reward_scale, seed
+            environment,
+            buffer,
+            policy,
+            reward_range,
+            reward_scale,
+            seed,
+            normalize_rewards,
         )
         self.episodes_per_epoch = check_positive_integer(
             "episodes_per_epoch", episodes_per_epoch

@@ -13,7 +13,9 @@ from keras_rlkit.callbacks.partners import (
     check_model,
     check_policy,
 )
+from keras_rlkit.callbacks.reward_normalization import RewardNormalization
 from keras_rlkit.environments import Step
+from keras_rlkit.layers import RunningNormalization
 from keras_rlkit.policies.forward import forward
 from keras_rlkit.replay import EpisodeBuffer
 
@@ -29,6 +31,8 @@ class OnPolicyCollector(Collector):
         reward_range: `(low, high)` to clip the stored rewards to, or `None`.
         reward_scale: Number that the stored rewards are multiplied by.
         seed: Seed of the environment's first reset.
+        normalize_rewards: Whether rewards are divided by the running standard
+            deviation of the discounted return.
     """
 
     def __init__(
@@ -39,12 +43,18 @@ class OnPolicyCollector(Collector):
         reward_range: tuple[float, float] | None = None,
         reward_scale: float = 1.0,
         seed: int | None = None,
+        normalize_rewards: bool = False,
     ):
         super().__init__(environment, policy, seed)
         self.buffer = buffer
         self.reward_range = check_reward_range(reward_range)
         self.reward_scale = float(reward_scale)
         self._check_buffer()
+        self._reward_normalization = None
+        if normalize_rewards:
+            self._reward_normalization = RewardNormalization(
+                self.environment.num_envs, buffer.discount
+            )
 
     def set_model(self, model: keras.Model) -> None:
         """Take the model that `fit` trains."""
@@ -70,11 +80,58 @@ class OnPolicyCollector(Collector):
         self._start()
         self.buffer.clear()
         self._collect()
-        self.buffer.finish(_evaluate_with(self.model))
+        scale = 1.0
+        if self._reward_normalization is not None:
+            scale = self._reward_normalization.scale()
+        self.buffer.finish(_evaluate_with(self.model), scale)
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        """Write the scores; let normalising layers take what was seen.
+
+        Not before: the epoch's log-probabilities and values are those of the
+        statistics that the policy acted with.
+        """
+        super().on_epoch_end(epoch, logs)
+        layers = [
+            layer
+            for layer in self.model._flatten_layers()
+            if isinstance(layer, RunningNormalization)
+        ]
+        if layers:
+            observations = self.buffer.samples()[0]
+            for layer in layers:
+                layer.update(observations)
+
+    def get_state(self) -> dict[str, Any]:
+        """Return what `set_state` needs; see `Collector.get_state`."""
+        normalization = self._reward_normalization
+        return {
+            **super().get_state(),
+            "reward_normalization": (
+                None if normalization is None else normalization.get_state()
+            ),
+        }
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Continue from a state; see `Collector.set_state`."""
+        super().set_state(state)
+        saved = state["reward_normalization"]
+        if (saved is None) != (self._reward_normalization is None):
+            raise ValueError(
+                "`normalize_rewards` must be what it was when the state was "
+                f"saved. Received: normalize_rewards={saved is None}."
+            )
+        if saved is not None:
+            self._reward_normalization.set_state(saved)
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         """Show the scores in the progress bar."""
         self._write_logs(logs)
+
+    def _begin_episodes(self, observation: np.ndarray) -> None:
+        super()._begin_episodes(observation)
+        if self._reward_normalization is not None:
+            self._reward_normalization.begin_episodes()
 
     def _collect(self) -> None:
         raise NotImplementedError
@@ -90,6 +147,11 @@ class OnPolicyCollector(Collector):
         reward = step.reward * self.reward_scale
         if self.reward_range is not None:
             reward = np.clip(reward, *self.reward_range)
+        counted = step.valid & wanted
+        if self._reward_normalization is not None:
+            self._reward_normalization.add(
+                reward, step.terminated | step.truncated, counted
+            )
         self.buffer.add(
             observation,
             action,
@@ -97,7 +159,7 @@ class OnPolicyCollector(Collector):
             step.terminated,
             step.truncated,
             step.next_observation,
-            step.valid & wanted,
+            counted,
         )
         return step
 

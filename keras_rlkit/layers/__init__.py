@@ -1,4 +1,4 @@
-"""Layers: heads that give Q values, and heads that give distributions."""
+"""Layers: heads that give Q values or distributions, and normalisation."""
 
 from keras_rlkit.layers.distribution_heads import (
     BernoulliHead,
@@ -14,6 +14,7 @@ from keras_rlkit.layers.distribution_heads import (
 )
 from keras_rlkit.layers.distribution_lambda import DistributionLambda
 from keras_rlkit.layers.dueling_head import DuelingHead
+from keras_rlkit.layers.running_normalization import RunningNormalization
 
 __all__ = [
     "BernoulliHead",
@@ -27,5 +28,6 @@ __all__ = [
     "NegativeBinomialHead",
     "NormalHead",
     "PoissonHead",
+    "RunningNormalization",
     "StudentTHead",
 ]

@@ -19,7 +19,9 @@ class PolicyGradientLoss(PolicyLoss):
     loss = mean over samples of -weight * log pi(action) - entropy_weight *
     mean over samples of the policy's entropy. The entropy is not multiplied
     by the sample weights: a bonus that changed its sign with the advantage
-    would be none. A sample of weight 0 therefore still counts for it.
+    would be none. A sample of weight 0 therefore still counts for it. Rows
+    that `EpisodeBuffer` has filled a batch up with (`pad`) don't: their weight
+    is -0.0.
 
     Args:
         entropy_weight: Non-negative number, weight of the entropy bonus, which

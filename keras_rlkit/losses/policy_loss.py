@@ -64,8 +64,8 @@ class PolicyLoss(keras.losses.Loss):
             advantage = _advantages(sample_weight, logits)
             loss = self._reduce(self.call(y_true, logits, advantage))
             if self.entropy_weight:
-                bonus = self._reduce(entropy(logits))
-                loss = loss - self.entropy_weight * bonus
+                bonus = entropy(logits) * self._counted(advantage)
+                loss = loss - self.entropy_weight * self._reduce(bonus)
             return ops.cast(loss, self.dtype)
 
     def get_config(self) -> dict[str, Any]:
@@ -88,6 +88,14 @@ class PolicyLoss(keras.losses.Loss):
         if self.from_logits:
             return y_pred
         return ops.log(ops.maximum(y_pred, _LOWEST_PROBABILITY))
+
+    def _counted(self, advantage):
+        """How often the entropy of each row counts: rows that fill up never."""
+        counted = 1.0 - ops.cast(_fills_up(advantage), "float32")
+        if self.reduction == "sum":
+            return counted
+        # The others grow in proportion, as their advantages have.
+        return ops.divide_no_nan(counted, mean_over_replicas(counted))
 
     def _reduce(self, values):
         if self.reduction in (None, "none"):
@@ -116,7 +124,7 @@ def _advantages(sample_weight, logits):
     if sample_weight is None:
         return ops.ones_like(logits[:, 0])
     weight = ops.cast(ops.convert_to_tensor(sample_weight), "float32")
-    if not weight.shape:
+    if len(weight.shape) == 0:
         return ops.broadcast_to(weight, ops.shape(logits)[:1])
     if len(weight.shape) == 2 and weight.shape[1] == 1:
         weight = ops.squeeze(weight, axis=1)
@@ -127,6 +135,11 @@ def _advantages(sample_weight, logits):
             f"Received: shape {tuple(weight.shape)}."
         )
     return weight
+
+
+def _fills_up(weight):
+    """Whether rows only fill a batch up, which a weight of -0.0 says."""
+    return ops.logical_and(weight == 0.0, ops.signbit(weight))
 
 
 def _check_entropy_weight(value):

@@ -106,7 +106,9 @@ class ActorCritic(Agent):
         `loss` (with the networks' regularisers), `policy_loss`, `value_loss`,
         `entropy` (nats), means over the epoch's minibatches; with `clip` also
         `kl`, the estimated divergence from the policy that collected, in nats;
-        with `target_kl` also `largest_kl`.
+        with `target_kl` also `largest_kl` and `stopped`, the share of the
+        minibatches that changed nothing. Near 1, next to nothing is learned:
+        see "Returns fall while `stopped` is near 1" in Troubleshooting.
 
     Raises:
         ValueError: If an argument is out of its range, a network is not
@@ -190,7 +192,9 @@ class ActorCritic(Agent):
             self._means["kl"] = keras.metrics.Mean("kl", dtype="float32")
         self._largest_kl = None
         if target_kl is not None:
+            self._kl_limit = 1.5 * target_kl
             self._largest_kl = LargestKL(name="largest_kl")
+            self._means["stopped"] = keras.metrics.Mean(name="stopped")
         self.built = True
 
     @property
@@ -279,6 +283,8 @@ class ActorCritic(Agent):
             self._means[name].update_state(mean)
         if self._largest_kl is not None:
             self._largest_kl.update_state(means["kl"])
+            stopped = self._largest_kl.result() > self._kl_limit
+            self._means["stopped"].update_state(stopped)
         loss = (
             means["policy_loss"]
             + self.value_weight * means["value_loss"]
@@ -304,7 +310,7 @@ class ActorCritic(Agent):
         if self._largest_kl is None:
             return super().train_step(*arguments)
         return keep_old_where_stopped(
-            self, super().train_step, arguments, 1.5 * self.target_kl
+            self, super().train_step, arguments, self._kl_limit
         )
 
     def evaluate_actions(

@@ -257,7 +257,9 @@ class EpisodeBuffer(EpochSupply):
         self._size = size
         self._samples = None
 
-    def finish(self, evaluate: Evaluate | None = None) -> None:
+    def finish(
+        self, evaluate: Evaluate | None = None, reward_scale: float = 1.0
+    ) -> None:
         """End the epoch's collecting: work out returns and advantages.
 
         Args:
@@ -267,6 +269,8 @@ class EpisodeBuffer(EpochSupply):
                 values [M + F] and the log-probabilities of the actions
                 [M + F], or `None` for the latter. Without it there are no
                 values.
+            reward_scale: Number that all rewards of the epoch are multiplied
+                by. Defaults to 1.
 
         Raises:
             ValueError: If the epoch is empty, values are missing or not
@@ -287,7 +291,7 @@ class EpisodeBuffer(EpochSupply):
                 "values. Use `lambda_=None` for plain returns."
             )
         samples = make_samples(
-            self._steps, self.discount, self.lambda_, evaluate
+            self._steps, self.discount, self.lambda_, evaluate, reward_scale
         )
         if self.standardize:
             name = "returns" if self.lambda_ is None else "advantage"

@@ -39,10 +39,12 @@ class EpochSupply:
                 data. More than 1 is for losses that allow it, such as PPO's.
                 Defaults to 1.
             pad: Whether batches are filled up to one of few sizes (powers of
-                two and the middles between) with rows of weight 0. The mean
-                of a loss stays what it is, since the other weights grow in
-                proportion; with the reduction `"sum"` use `False`. `None`
-                does it on JAX, which compiles for each size anew.
+                two and the middles between) with rows of weight 0 (without
+                `lambda_` -0.0, by which `PolicyGradientLoss` leaves them out
+                of its entropy bonus). The mean of a loss stays what it is,
+                since the other weights grow in proportion; with the reduction
+                `"sum"` use `False`. `None` does it on JAX, which compiles for
+                each size anew.
 
         Returns:
             A `tf.data.Dataset` with elements as `samples` has, as tensors,
@@ -125,7 +127,10 @@ class EpochSupply:
         )
         action = samples.action[rows].astype(self.action_dtype, copy=False)
         if self.lambda_ is None:
-            return observation, action, samples.returns[rows] * filled
+            # A sum with 0.0 is never -0.0, which marks the rows that fill up.
+            weight = samples.returns[rows] * filled + np.float32(0.0)
+            weight[filled == 0] = -0.0
+            return observation, action, weight
         log_probability = samples.log_probability
         if log_probability is None:
             log_probability = np.zeros_like(samples.value)

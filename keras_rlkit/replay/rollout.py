@@ -34,6 +34,7 @@ def make_samples(
     discount: float,
     lambda_: float | None,
     evaluate: Evaluate | None,
+    reward_scale: float = 1.0,
 ) -> Samples:
     """Look back over an epoch: returns, values and advantages of its steps.
 
@@ -48,6 +49,7 @@ def make_samples(
         lambda_: Lambda of the advantages, or `None` for plain returns.
         evaluate: Called with observations and actions; returns values and
             log-probabilities (or `None`).
+        reward_scale: Number that all rewards are multiplied by.
 
     Returns:
         The samples, without the rows that are not valid.
@@ -56,6 +58,7 @@ def make_samples(
         ValueError: If a value is not finite.
     """
     grid = Step(*(np.stack(field) for field in zip(*steps, strict=True)))
+    grid = grid._replace(reward=grid.reward * reward_scale)
     discounts, end = discount_and_end(grid.terminated, grid.truncated, discount)
     followed = np.zeros_like(grid.valid)
     followed[:-1] = grid.valid[1:]

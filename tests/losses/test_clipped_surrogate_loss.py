@@ -96,3 +96,10 @@ def test_bad_arguments_raise():
         rlk.losses.ClippedSurrogateLoss(reduction="mean_with_sample_weight")
     with pytest.raises(ValueError, match=r"`y_true` must have .*\(4, 1\)"):
         rlk.losses.ClippedSurrogateLoss()(TARGETS[:, :1], LOGITS, ADVANTAGE)
+
+
+def test_one_advantage_for_all_is_that_advantage_for_each():
+    target = np.array([[0.0, np.log(0.5)], [1.0, np.log(0.5)]], "float32")
+    logits = np.zeros((2, 2), "float32")
+    loss = rlk.losses.ClippedSurrogateLoss(reduction=None)
+    np.testing.assert_allclose(loss(target, logits, 2.3), [-2.3, -2.3], 1e-5)

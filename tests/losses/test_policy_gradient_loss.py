@@ -208,3 +208,58 @@ def test_bad_arguments_raise():
         loss(ACTION, LOGITS, np.ones((2, 2)))
     with pytest.raises(ValueError, match="`advantage` must have size 2"):
         loss(ACTION, LOGITS, np.ones(3))
+
+
+@pytest.mark.parametrize("entropy_weight", [0.0, 0.5])
+def test_one_weight_for_all_is_that_weight_for_each(entropy_weight):
+    loss = rlk.losses.PolicyGradientLoss(entropy_weight)
+    imitation = (np.log(4 / 3) + np.log(2)) / 2
+    for weight in (2.3, np.float32(2.3), np.array(2.3)):
+        np.testing.assert_allclose(
+            float(loss(ACTION, LOGITS, weight)),
+            2.3 * imitation - entropy_weight * ENTROPY,
+            rtol=1e-5,
+        )
+    each = rlk.losses.PolicyGradientLoss(reduction=None)
+    np.testing.assert_allclose(
+        each(ACTION, LOGITS, 2), [2 * np.log(4 / 3), 2 * np.log(2)], rtol=1e-5
+    )
+
+
+# A third row only fills the batch up: the other weights grow by 3 / 2.
+FILLED = (
+    np.array([1, 0, 1]),
+    np.concatenate([LOGITS, [[7.0, -3.0]]]).astype("float32"),
+    np.array([2.0 * 1.5, -1.0 * 1.5, -0.0], "float32"),
+)
+
+
+def test_rows_that_fill_a_batch_up_have_no_entropy():
+    loss = rlk.losses.PolicyGradientLoss(0.5)
+    np.testing.assert_allclose(
+        float(loss(*FILLED)), LOSS - 0.5 * ENTROPY, rtol=1e-5
+    )
+    # One value per row: their mean is the loss.
+    each = rlk.losses.PolicyGradientLoss(0.5, reduction=None)(*FILLED)
+    np.testing.assert_allclose(np.mean(each), LOSS - 0.5 * ENTROPY, rtol=1e-5)
+    np.testing.assert_allclose(each[2], 0.0)
+    # A sample whose return is 0 has its state's entropy like any other.
+    action, logits, weight = FILLED
+    row = 1 / (1 + np.exp(10.0))
+    third = -row * np.log(row) - (1 - row) * np.log1p(-row)
+    np.testing.assert_allclose(
+        float(loss(action, logits, np.abs(weight))),
+        (2 * 1.5 * np.log(4 / 3) + 1.5 * np.log(2)) / 3
+        - 0.5 * (2 * ENTROPY + third) / 3,
+        rtol=1e-5,
+    )
+
+
+def test_rows_that_fill_a_batch_up_have_no_gradient():
+    action, logits, weight = FILLED
+    loss = rlk.losses.PolicyGradientLoss(0.5)
+    filled = bias_gradient(loss, action, weight, logits)
+    np.testing.assert_array_equal(filled[2], [0.0, 0.0])
+    np.testing.assert_allclose(
+        filled[:2], bias_gradient(loss, ACTION, WEIGHT), rtol=1e-5, atol=1e-7
+    )

@@ -195,6 +195,7 @@ def test_target_kl_keeps_everything_as_it_was():
         assert (np.abs(policy).max() == 0) == stops
         assert int(agent.optimizer.iterations) == (0 if stops else 1)
         np.testing.assert_allclose(history["largest_kl"], [kl], rtol=1e-4)
+        assert history["stopped"] == [float(stops)]
 
 
 def test_target_kl_stops_the_rest_of_the_epoch_and_no_more():
@@ -218,7 +219,7 @@ def test_target_kl_stops_the_rest_of_the_epoch_and_no_more():
             weights = self.model.value_network.get_weights()[0]
             values.append(float(weights[0, 0]))
 
-    agent.fit(
+    history = agent.fit(
         np.tile(OBSERVATION[:1], (4, 1)),
         targets,
         batch_size=1,
@@ -226,7 +227,9 @@ def test_target_kl_stops_the_rest_of_the_epoch_and_no_more():
         callbacks=[Watch()],
         shuffle=False,
         verbose=0,
-    )
+    ).history
+    # All but the first of each epoch.
+    assert history["stopped"] == [0.75, 0.75]
     first, second = values[:4], values[4:]
     assert first[0] < 1 and first[1:] == first[:1] * 3
     assert second[0] < first[0] and second[1:] == second[:1] * 3

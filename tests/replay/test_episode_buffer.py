@@ -234,6 +234,32 @@ def test_padding_keeps_every_mean():
     assert set(observation[:, 0]) == set(range(5))
 
 
+def test_rows_that_pad_are_told_from_returns_of_zero():
+    # 0, 1, 0, -2 and 0, each the return of its own episode; -0.0 marks the
+    # row that fills up, whatever the sign of the row that it repeats.
+    for sign in (1.0, -1.0):
+        buffer = new_buffer()
+        for step, reward in enumerate([0.0, 1.0, -0.0, -2.0, 0.0]):
+            add(buffer, step, sign * reward, terminated=True)
+        weight = buffer.batches(pad=True)[0][2]
+        filler = (weight == 0) & np.signbit(weight)
+        assert filler.tolist() == [False] * 5 + [True]
+
+
+@pytest.mark.parametrize("entropy_weight", [0.0, 1.0])
+def test_padding_keeps_the_loss_with_its_entropy_bonus(entropy_weight):
+    losses = []
+    for pad in (False, True):
+        buffer = new_buffer()
+        for step in range(5):
+            add(buffer, step, step - 1.0, terminated=True)
+        observation, action, weight = buffer.batches(pad=pad)[0]
+        logits = observation * np.array([[1.0, -1.0]], "float32")
+        loss = rlk.losses.PolicyGradientLoss(entropy_weight)
+        losses.append(float(loss(action, logits, weight)))
+    np.testing.assert_allclose(losses[1], losses[0], rtol=1e-5)
+
+
 @pytest.mark.parametrize(
     "size, padded",
     [(1, 1), (2, 2), (3, 3), (4, 4), (5, 6), (7, 8), (9, 12), (13, 16)],

@@ -1,12 +1,11 @@
 """Double deep Q-learning as a training step of a `keras.Model`."""
 
-import contextlib
-from collections.abc import Iterator
 from typing import Any
 
 import keras
 import numpy as np
 
+from keras_rlkit.models.added_losses import AddedLosses
 from keras_rlkit.models.fused_update import can_fuse, fused_train_step
 from keras_rlkit.models.jax_execution import can_scan, make_scan
 from keras_rlkit.models.shared_layers import (
@@ -146,7 +145,7 @@ class DoubleDQN(keras.Model):
         self._td_error = keras.metrics.Mean(name="td_error")
         self._q_value = keras.metrics.Mean(name="q_value")
         self._td_error_record = TDErrorRecord()
-        self._added_losses = _AddedLosses()
+        self._added_losses = AddedLosses()
         self.built = True
 
     @property
@@ -368,20 +367,6 @@ class DoubleDQN(keras.Model):
             {"q_network": config["q_network"]}, custom_objects
         )
         return cls(**{**config, **networks})
-
-
-class _AddedLosses:
-    """Losses that stand in for the model's own. Keras doesn't look into it."""
-
-    fixed: list | None = None
-
-    @contextlib.contextmanager
-    def be(self, losses: list) -> Iterator[None]:
-        self.fixed = losses
-        try:
-            yield
-        finally:
-            self.fixed = None
 
 
 def _check_network(network: Any) -> None:

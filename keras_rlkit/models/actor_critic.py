@@ -60,10 +60,12 @@ class ActorCritic(Agent):
 
     What the literature adds has its place elsewhere in Keras and the kit:
     advantage normalisation is `EpisodeBuffer(standardize=True)`, over the
-    whole rollout (Huang et al., detail 7); learning-rate decay is any Keras
-    schedule (detail 4); gradient clipping is the optimizer's `global_clipnorm`
-    (detail 11); Adam's `epsilon=1e-5` (detail 3); orthogonal weights
-    `keras.initializers.Orthogonal` (detail 2).
+    whole rollout (Huang et al., detail 7); normalisation of returns is
+    `CollectRollout(normalize_rewards=True)`, of observations
+    `RunningNormalization` (Engstrom et al., section 2); learning-rate decay
+    is any Keras schedule (detail 4); gradient clipping is the optimizer's
+    `global_clipnorm` (detail 11); Adam's `epsilon=1e-5` (detail 3);
+    orthogonal weights `keras.initializers.Orthogonal` (detail 2).
 
     Args:
         policy_network: Built Keras model: observations [B, ...] to logits

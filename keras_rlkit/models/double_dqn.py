@@ -1,12 +1,11 @@
 """Double deep Q-learning as a training step of a `keras.Model`."""
 
-import contextlib
-from collections.abc import Iterator
 from typing import Any
 
 import keras
 import numpy as np
 
+from keras_rlkit.models.added_losses import AddedLosses
 from keras_rlkit.models.agent import Agent
 from keras_rlkit.models.fused_update import can_fuse, fused_train_step
 from keras_rlkit.models.jax_execution import can_scan, make_scan
@@ -154,7 +153,7 @@ class DoubleDQN(Agent):
         self._td_error = keras.metrics.Mean("td_error", dtype="float32")
         self._q_value = keras.metrics.Mean("q_value", dtype="float32")
         self._td_error_record = TDErrorRecord()
-        self._added_losses = _AddedLosses()
+        self._added_losses = AddedLosses()
         self.built = True
 
     @property
@@ -380,20 +379,6 @@ class DoubleDQN(Agent):
             {"q_network": config["q_network"]}, custom_objects
         )
         return cls(**{**config, **networks})
-
-
-class _AddedLosses:
-    """Losses that stand in for the model's own. Keras doesn't look into it."""
-
-    fixed: list | None = None
-
-    @contextlib.contextmanager
-    def be(self, losses: list) -> Iterator[None]:
-        self.fixed = losses
-        try:
-            yield
-        finally:
-            self.fixed = None
 
 
 def _check_network(network: Any) -> None:

@@ -12,8 +12,6 @@ from typing import Any
 
 import keras
 
-from keras_rlkit.utils import register
-
 
 @dataclasses.dataclass
 class _Copies:
@@ -38,28 +36,16 @@ class _Copies:
 _COPIES: contextvars.ContextVar = contextvars.ContextVar("copies")
 
 
-@register
-@dataclasses.dataclass
 class SharedLayer:
     """A place in a config whose layer has other places too, or holds such.
 
-    Only its config is ever used: `from_config` gives the layer itself.
+    Only `from_config` is ever used: it gives the layer itself.
     """
-
-    layer: dict[str, Any]
-    number: int | None
-    in_graph: bool
-    is_graph: bool
-
-    def get_config(self) -> dict[str, Any]:
-        """Return what stands at this place."""
-        return dict(vars(self))
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
         """Return the layer of this place."""
-        # Outside of `deserialize_networks` a part of a config stands alone.
-        copies = _COPIES.get(_Copies())
+        copies = _COPIES.get()
         known = copies.layers.get(config["number"])
         if known is not None and not config["in_graph"]:
             return known
@@ -127,6 +113,7 @@ def deserialize_networks(
     Returns:
         Keras models by name.
     """
+    custom_objects = {"SharedLayer": SharedLayer, **(custom_objects or {})}
     token = _COPIES.set(_Copies())
     try:
         return {
@@ -181,10 +168,13 @@ def _mark(config, number, in_graph, is_graph):
         {
             "module": SharedLayer.__module__,
             "class_name": "SharedLayer",
-            "registered_name": "keras_rlkit>SharedLayer",
-            "config": SharedLayer(
-                layer, number, in_graph, is_graph
-            ).get_config(),
+            "registered_name": "SharedLayer",
+            "config": {
+                "number": number,
+                "in_graph": in_graph,
+                "is_graph": is_graph,
+                "layer": layer,
+            },
             **notes,
         }
     )

@@ -10,8 +10,7 @@ import keras
 import numpy as np
 from keras import ops
 
-# How far parts may be from adding up to 1, or a vector from length 1.
-_TOLERANCE = 1e-3
+from keras_rlkit.ops import target_forms
 
 _NOT_ANSWERED = (AttributeError, NotImplementedError, TypeError, ValueError)
 
@@ -28,7 +27,7 @@ def independent_outputs(distribution: Any) -> tuple[Any, int]:
     """
     axes = getattr(distribution, "unit_axes", 0)
     distribution = _unwrapped(distribution)
-    while _kind(distribution) == "Independent":
+    while target_forms.kind(distribution) == "Independent":
         inner = _unwrapped(distribution.distribution)
         axes += _event_axes(distribution) - _event_axes(inner)
         distribution = inner
@@ -126,13 +125,13 @@ def describe_support(distribution: Any) -> str:
         return describe_support(distribution.components_distribution)
     if hasattr(distribution, "components"):
         return describe_support(distribution.components[-1])
-    if _kind(distribution) == "Categorical":
+    if target_forms.kind(distribution) == "Categorical":
         num_classes = distribution.probs_parameter().shape[-1]
         return f"a class number from 0 to {num_classes - 1}"
-    for name in _ancestors(distribution):
-        if name in _WORDS:
-            return _WORDS[name]
-    if _rule(distribution) is _has_probability:
+    for name in target_forms.ancestors(distribution):
+        if name in target_forms.WORDS:
+            return target_forms.WORDS[name]
+    if _rule(distribution) is target_forms.has_probability:
         return "one of its outcomes"
     if _on_whole_numbers(distribution):
         return "a whole number with a probability above 0"
@@ -142,15 +141,6 @@ def describe_support(distribution: Any) -> str:
 def _unwrapped(distribution):
     inner = getattr(distribution, "tensor_distribution", distribution)
     return inner if inner is distribution else _unwrapped(inner)
-
-
-def _ancestors(distribution):
-    # TFP has an `_Independent` beside `Independent`, and others like it.
-    return [cls.__name__.lstrip("_") for cls in type(distribution).__mro__]
-
-
-def _kind(distribution):
-    return _ancestors(distribution)[0]
 
 
 def _event_axes(distribution):
@@ -192,8 +182,8 @@ def _has_form(values, distribution):
         for part in distribution.components:
             possible = possible | _has_form(values, part)
         return possible
-    if _kind(distribution) in ("Independent", "Sample"):
-        sampled = _kind(distribution) == "Sample"
+    if target_forms.kind(distribution) in ("Independent", "Sample"):
+        sampled = target_forms.kind(distribution) == "Sample"
         inner = (
             _without_sample(distribution)
             if sampled
@@ -212,12 +202,16 @@ def _has_form(values, distribution):
 
 
 def _rule(distribution):
-    names = (name for name in _ancestors(distribution) if name in _RULES)
-    return _RULES.get(next(names, None))
+    names = (
+        name
+        for name in target_forms.ancestors(distribution)
+        if name in target_forms.RULES
+    )
+    return target_forms.RULES.get(next(names, None))
 
 
 def _on_whole_numbers(distribution):
-    if "DiscreteDistributionMixin" in _ancestors(distribution):
+    if "DiscreteDistributionMixin" in target_forms.ancestors(distribution):
         return True
     inner = getattr(distribution, "distribution", None)
     if inner is None or hasattr(distribution, "bijector"):
@@ -228,8 +222,12 @@ def _on_whole_numbers(distribution):
 def _comes_back(values, distribution):
     """Whether values survive the way to unconstrained numbers and back."""
     bijector = _bijector(distribution)
-    # An angle may be given in any turn.
-    if bijector is None or _kind(distribution) == "VonMises":
+    # An angle may be given in any turn; matrices often get lost on the way.
+    trusted = (
+        target_forms.kind(distribution) != "VonMises"
+        and _event_axes(distribution) < 2
+    )
+    if bijector is None or not trusted:
         return _whole_event(ops.ones_like(values, dtype="bool"), distribution)
     # A new tensor, since TFP remembers what it has inverted.
     unconstrained = ops.stop_gradient(bijector.inverse(values))
@@ -240,8 +238,8 @@ def _comes_back(values, distribution):
     if axes:
         size = ops.max(size, axis=axes, keepdims=True)
     # From the largest numbers, the way back overflows.
-    near = (distance <= _TOLERANCE * size + 1e-6) | ops.isinf(back)
-    if _kind(distribution) in _OPEN:
+    near = (distance <= target_forms.TOLERANCE * size + 1e-6) | ops.isinf(back)
+    if target_forms.kind(distribution) in target_forms.OPEN:
         near = near & ops.isfinite(unconstrained)
     return _whole_event(near, distribution)
 
@@ -285,12 +283,12 @@ def _harmless(distribution):
         return ops.take(parts, 0, axis=-1 - _event_axes(distribution))
     if hasattr(distribution, "components"):
         return _harmless(distribution.components[-1])
-    if _kind(distribution) == "Sample":
+    if target_forms.kind(distribution) == "Sample":
         return _harmless(_without_sample(distribution))
-    if _kind(distribution) == "Independent":
+    if target_forms.kind(distribution) == "Independent":
         return _harmless(distribution.distribution)
     harmless = _default(distribution)
-    if _kind(distribution) == "QuantizedDistribution":
+    if target_forms.kind(distribution) == "QuantizedDistribution":
         harmless = ops.ceil(_harmless(distribution.distribution))
     for name in ("mode", "mean"):
         try:
@@ -308,9 +306,9 @@ def _harmless(distribution):
 def _default(distribution):
     size = distribution.event_shape[-1] if _event_axes(distribution) else 1
     rule = _rule(distribution)
-    if rule is _adds_up_to_one:
+    if rule is target_forms.adds_up_to_one:
         return ops.full((size,), 1 / size, dtype=distribution.dtype)
-    if rule is _has_length_one:
+    if rule is target_forms.has_length_one:
         return ops.full((size,), 1 / math.sqrt(size), dtype=distribution.dtype)
     bijector = _bijector(distribution)
     if bijector is None:
@@ -318,115 +316,3 @@ def _default(distribution):
     shape = tuple(bijector.inverse_event_shape(distribution.event_shape))
     # Not 0, where some densities have a gap or a pole.
     return bijector.forward(ops.full(shape, 0.5, distribution.dtype))
-
-
-def _is_binary(values, distribution):
-    return (values == 0) | (values == 1)
-
-
-def _is_count(values, distribution):
-    return (values >= 0) & (values == ops.floor(values))
-
-
-def _is_class(values, distribution):
-    if _kind(distribution) == "StoppingRatioLogistic":
-        num_classes = distribution.cutpoints.shape[-1] + 1
-    else:
-        num_classes = distribution.probs_parameter().shape[-1]
-    return (values >= 0) & (values < num_classes)
-
-
-def _is_permutation(values, distribution):
-    places = ops.arange(values.shape[-1], dtype=values.dtype)
-    return ops.all(ops.sort(values, axis=-1) == places, axis=-1)
-
-
-def _is_one_hot(values, distribution):
-    binary = ops.all((values == 0) | (values == 1), axis=-1)
-    return binary & (ops.sum(values, axis=-1) == 1)
-
-
-def _adds_up_to_one(values, distribution):
-    total = ops.sum(values, axis=-1)
-    return ops.all(values > 0, axis=-1) & (ops.abs(total - 1) < _TOLERANCE)
-
-
-def _has_length_one(values, distribution):
-    return ops.abs(ops.sum(values**2, axis=-1) - 1) < _TOLERANCE
-
-
-def _adds_up_to_count(values, distribution):
-    counts = ops.all(_is_count(values, distribution), axis=-1)
-    return counts & (ops.sum(values, axis=-1) == distribution.total_count)
-
-
-def _has_probability(values, distribution):
-    return ops.isfinite(distribution.log_prob(values))
-
-
-# Where TFP takes any numbers, or lists the possible ones.
-_RULES = {
-    "Bernoulli": _is_binary,
-    "Categorical": _is_class,
-    "Deterministic": _has_probability,
-    "Dirichlet": _adds_up_to_one,
-    "DirichletMultinomial": _adds_up_to_count,
-    "Empirical": _has_probability,
-    "FiniteDiscrete": _has_probability,
-    "FlatDirichlet": _adds_up_to_one,
-    "Multinomial": _adds_up_to_count,
-    "OneHotCategorical": _is_one_hot,
-    "PlackettLuce": _is_permutation,
-    "PoissonLogNormalQuadratureCompound": _is_count,
-    "PowerSpherical": _has_length_one,
-    "ProbitBernoulli": _is_binary,
-    "RelaxedOneHotCategorical": _adds_up_to_one,
-    "SphericalUniform": _has_length_one,
-    "StoppingRatioLogistic": _is_class,
-    "VonMisesFisher": _has_length_one,
-}
-# For some parameters the density is finite at the edge of the support, but its
-# gradient never is.
-_OPEN = (
-    "Beta",
-    "Chi",
-    "Chi2",
-    "Gamma",
-    "GammaGamma",
-    "Kumaraswamy",
-    "NoncentralChi2",
-    "PERT",
-    "RelaxedBernoulli",
-    "Weibull",
-)
-_COUNT = "a whole number from 0 up"
-_COUNTS = "whole numbers from 0 up that add up to `total_count`"
-_PARTS = "numbers above 0 that add up to 1"
-_POSITIVE = "a finite number above 0"
-_UNIT = "a number between 0 and 1"
-_UNIT_VECTOR = "a vector of length 1"
-_WORDS = {
-    "Bernoulli": "0 or 1",
-    "Beta": _UNIT,
-    "Dirichlet": _PARTS,
-    "DirichletMultinomial": _COUNTS,
-    "Exponential": "a finite number from 0 up",
-    "FlatDirichlet": _PARTS,
-    "Gamma": _POSITIVE,
-    "Geometric": _COUNT,
-    "InverseGamma": _POSITIVE,
-    "LogNormal": _POSITIVE,
-    "LogitNormal": _UNIT,
-    "Multinomial": _COUNTS,
-    "NegativeBinomial": _COUNT,
-    "OneHotCategorical": "a vector with one 1, and 0 elsewhere",
-    "PlackettLuce": "a permutation of the whole numbers from 0 up",
-    "Poisson": _COUNT,
-    "PoissonLogNormalQuadratureCompound": _COUNT,
-    "PowerSpherical": _UNIT_VECTOR,
-    "ProbitBernoulli": "0 or 1",
-    "RelaxedOneHotCategorical": _PARTS,
-    "SphericalUniform": _UNIT_VECTOR,
-    "VonMisesFisher": _UNIT_VECTOR,
-    "Weibull": _POSITIVE,
-}

@@ -2,10 +2,13 @@
 
 import functools
 import inspect
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import keras
+
+WAITING = (keras.callbacks.EarlyStopping, keras.callbacks.ReduceLROnPlateau)
 
 
 def find_siblings(
@@ -36,13 +39,15 @@ def prepare_score_readers(callback: keras.callbacks.Callback) -> None:
     """Make Keras' callbacks of the same `fit` right for missing scores.
 
     `CSVLogger` would leave out columns that the first epoch lacks, the lists
-    of `History` would not tell which epochs their values belong to, and
+    of `History` would not tell which epochs their values belong to,
     `ModelCheckpoint(save_best_only=True)` would save an epoch without a score
-    over the best one. Other callbacks need no help.
+    over the best one, and those that wait for a better score would warn. Other
+    callbacks need no help.
 
     Args:
         callback: Callback that Keras has just called. It has the names of its
-            scores in `score_names`.
+            scores in `score_names`. A warning tells which callbacks stand
+            before it and so can't see them.
     """
     names = ()
     for sibling in find_siblings(callback):
@@ -50,45 +55,68 @@ def prepare_score_readers(callback: keras.callbacks.Callback) -> None:
         # instance, as Keras' own `LambdaCallback` does.
         names += tuple(getattr(sibling, "score_names", ()))
         if isinstance(sibling, keras.callbacks.CSVLogger):
+            # `NA` is what Keras writes for a value that isn't there.
             sibling.on_epoch_end = functools.partial(
-                _write_whole_row, sibling, names
+                _take_whole_row, sibling, names, "NA"
             )
         elif isinstance(sibling, keras.callbacks.History):
             sibling.on_epoch_end = functools.partial(
-                _append_whole_row, sibling, names
+                _take_whole_row, sibling, names, None
             )
         elif isinstance(sibling, keras.callbacks.ModelCheckpoint):
             by_epoch = sibling.save_freq == "epoch"
             hook = "on_epoch_end" if by_epoch else "on_train_batch_end"
             save = functools.partial(_save_if_scored, sibling, names, hook)
             setattr(sibling, hook, save)
+        elif isinstance(sibling, WAITING):
+            sibling.on_epoch_end = functools.partial(
+                _wait_quietly, sibling, names
+            )
+        monitor = _monitor(sibling)
+        if monitor in callback.score_names and monitor not in names:
+            name = type(sibling).__name__
+            warnings.warn(
+                f"`{name}` watches `{monitor}`, which it never sees: it is "
+                f"called before `{type(callback).__name__}` has measured it. "
+                f"List `{name}` after `{type(callback).__name__}`.",
+                stacklevel=2,
+            )
 
 
-def _write_whole_row(
-    logger: keras.callbacks.CSVLogger,
+def _monitor(callback: keras.callbacks.Callback) -> str | None:
+    """Return what a callback of Keras' watches, if it does."""
+    idle = not getattr(callback, "save_best_only", True)
+    if idle or not isinstance(
+        callback, (keras.callbacks.ModelCheckpoint, *WAITING)
+    ):
+        return None
+    return callback.monitor
+
+
+def _take_whole_row(
+    logger: keras.callbacks.CSVLogger | keras.callbacks.History,
     names: Sequence[str],
+    missing: Any,
     epoch: int,
     logs: dict[str, Any] | None = None,
 ) -> None:
-    # `NA` is what Keras writes for a value that isn't there.
-    row = {**dict.fromkeys(names, "NA"), **(logs or {})}
+    row = {**dict.fromkeys(names, missing), **(logs or {})}
     type(logger).on_epoch_end(logger, epoch, row)
 
 
-def _append_whole_row(
-    history: keras.callbacks.History,
+def _wait_quietly(
+    watcher: keras.callbacks.Callback,
     names: Sequence[str],
     epoch: int,
     logs: dict[str, Any] | None = None,
 ) -> None:
-    type(history).on_epoch_end(history, epoch, logs)
-    for name in names:
-        values = history.history.get(name, [])
-        unscored = [None] * (len(history.epoch) - len(values))
-        if name in (logs or {}):
-            values[-1:-1] = unscored
-        elif values:
-            values += unscored
+    """Call a callback that doesn't count epochs without its value."""
+    if watcher.monitor not in names or watcher.monitor in (logs or {}):
+        type(watcher).on_epoch_end(watcher, epoch, logs)
+        return
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".* which is not available")
+        type(watcher).on_epoch_end(watcher, epoch, logs)
 
 
 def _save_if_scored(

@@ -106,6 +106,59 @@ def test_the_first_score_is_the_best_one_so_far(tmp_path):
     assert history["learning_rate"] == pytest.approx([0.01] * 4)
 
 
+@pytest.mark.parametrize(
+    "watcher", [keras.callbacks.EarlyStopping, keras.callbacks.ReduceLROnPlateau]
+)
+def test_waiting_for_a_score_is_no_reason_to_warn(watcher):
+    watch = watcher("evaluation_return", mode="max", patience=9)
+    callbacks = [evaluate([3.0, 8.0]), watch]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        fit(make_agent(), SameBatch(), callbacks, steps=1, epochs=3)
+    assert (watch.best, watch.wait) == (8.0, 0)
+    # What nobody measures is told as ever.
+    watch = watcher("val_loss", mode="min")
+    with pytest.warns(UserWarning, match="`val_loss` which is not available"):
+        fit(make_agent(), SameBatch(), [callbacks[0], watch], steps=1)
+
+
+@pytest.mark.parametrize(
+    "watcher",
+    [
+        keras.callbacks.EarlyStopping("evaluation_return", mode="max"),
+        keras.callbacks.ReduceLROnPlateau("evaluation_return", mode="max"),
+        keras.callbacks.ModelCheckpoint("unused.keras", **BEST),
+    ],
+)
+def test_who_watches_a_score_before_it_is_measured_is_told(watcher, tmp_path):
+    if hasattr(watcher, "filepath"):
+        watcher.filepath = str(tmp_path / "best.keras")
+    name = type(watcher).__name__
+    with pytest.warns(
+        UserWarning,
+        match=f"`{name}` watches `evaluation_return`, which it never sees.*"
+        f"List `{name}` after `EvaluatePolicy`",
+    ):
+        fit(make_agent(), SameBatch(), [watcher, evaluate([3.0])], steps=1)
+
+
+def test_a_score_that_no_epoch_has_is_in_history_all_the_same(tmp_path):
+    # The first episode is longer than the whole training.
+    environment = make_scripted(lengths=(100,))
+    buffer = make_buffer(environment)
+    collect = CollectSteps(environment, buffer, Spy(), 1, 4)
+    logger = keras.callbacks.CSVLogger(tmp_path / "history.csv")
+    callbacks = [collect, evaluate([3.0, 8.0]), logger]
+    agent, data = make_agent(), data_of(buffer)
+    history = fit(agent, data, callbacks, steps=2, epochs=2)
+    assert history["episode_return"] == history["episode_length"] == [None] * 2
+    assert history["evaluation_return"] == [3.0, 8.0]
+    # Nor is the third epoch of the training evaluated.
+    history = fit(agent, data, callbacks, steps=2, epochs=1)
+    assert history["evaluation_return"] == [None]
+    assert read(tmp_path / "history.csv")[0]["episode_return"] == "NA"
+
+
 def test_a_checkpoint_within_epochs_waits_for_a_score(tmp_path):
     # Steps 5 to 7, 8 to 10 and so on, and the only episode ends at step 8.
     environment = make_scripted(lengths=(8, 100))

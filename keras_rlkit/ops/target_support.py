@@ -223,11 +223,11 @@ def _comes_back(values, distribution):
     """Whether values survive the way to unconstrained numbers and back."""
     bijector = _bijector(distribution)
     # An angle may be given in any turn; matrices often get lost on the way.
-    trusted = (
-        target_forms.kind(distribution) != "VonMises"
-        and _event_axes(distribution) < 2
-    )
-    if bijector is None or not trusted:
+    if (
+        target_forms.kind(bijector) in ("Identity", "NoneType")
+        or target_forms.kind(distribution) == "VonMises"
+        or _event_axes(distribution) > 1
+    ):
         return _whole_event(ops.ones_like(values, dtype="bool"), distribution)
     # A new tensor, since TFP remembers what it has inverted.
     unconstrained = ops.stop_gradient(bijector.inverse(values))

@@ -7,384 +7,22 @@ import math
 from typing import Any
 
 import keras
-import numpy as np
 from keras import ops
+
+from keras_rlkit.ops import support_rules
+from keras_rlkit.ops.distribution_parts import (
+    block_distributions,
+    blocks,
+    event_axes,
+    has_component_axis,
+    kind,
+    on_whole_numbers,
+    one_draw,
+    unwrapped,
+)
 
 # How far parts may be from adding up to 1, or a vector from length 1.
 _TOLERANCE = 1e-3
-
-_NOT_ANSWERED = (AttributeError, NotImplementedError, TypeError, ValueError)
-
-
-def independent_outputs(distribution: Any) -> tuple[Any, int]:
-    """Return the distribution of single outputs inside wrappers.
-
-    Args:
-        distribution: The predicted distribution.
-
-    Returns:
-        A distribution over the same numbers, and how many of its last batch
-        axes hold independent outputs of one sample.
-    """
-    axes = getattr(distribution, "unit_axes", 0)
-    distribution = _unwrapped(distribution)
-    while _kind(distribution) == "Independent":
-        inner = _unwrapped(distribution.distribution)
-        axes += _event_axes(distribution) - _event_axes(inner)
-        distribution = inner
-    return distribution, axes
-
-
-def in_support(targets: Any, distribution: Any) -> Any:
-    """Return which targets have a likelihood that isn't zero.
-
-    Args:
-        targets: Tensor of the distribution's shape, of any dtype.
-        distribution: The predicted distribution.
-
-    Returns:
-        Bool tensor of the batch shape. NaN and infinity are never possible.
-    """
-    distribution = _unwrapped(distribution)
-    values = ops.cast(targets, distribution.dtype)
-    if keras.backend.is_float_dtype(values.dtype):
-        possible = ops.isfinite(values)
-    else:
-        possible = ops.cast(values, targets.dtype) == targets
-    possible = _whole_event(possible, distribution)
-    possible = possible & _has_form(values, distribution)
-    # A class that doesn't exist would be an error of TensorFlow's here.
-    default = ops.cast(_default(distribution), values.dtype)
-    values = ops.where(
-        _per_entry(possible, values, distribution), values, default
-    )
-    log_probability = _strict(distribution).log_prob(values)
-    return possible & ops.isfinite(log_probability)
-
-
-def round_into_support(targets: Any, distribution: Any) -> Any:
-    """Return targets such that a cast to the distribution's dtype is safe.
-
-    In float32 a float64 target just below 1 is 1, and a tiny one 0. Where
-    that isn't possible any more, the nearest number on its other side is.
-
-    Args:
-        targets: Tensor of the distribution's shape.
-        distribution: The predicted distribution.
-
-    Returns:
-        Tensor like `targets`.
-    """
-    dtypes = (
-        keras.backend.standardize_dtype(targets.dtype),
-        keras.backend.standardize_dtype(distribution.dtype),
-    )
-    if dtypes != ("float64", "float32"):
-        return targets
-    limits = np.finfo("float32")
-    near = ops.cast(ops.clip(targets, limits.min, limits.max), "float32")
-    error = targets - ops.cast(near, "float64")
-    step = ops.maximum(ops.abs(near) * limits.eps, limits.tiny)
-    beyond = near + ops.cast(ops.sign(error), "float32") * step
-    possible = _per_entry(in_support(near, distribution), near, distribution)
-    rounded = ops.where(possible, near, beyond)
-    rounded = ops.cast(rounded, "float64")
-    return ops.where(ops.isfinite(targets), rounded, targets)
-
-
-def replace_targets(targets: Any, keep: Any, distribution: Any) -> Any:
-    """Put a harmless number where a target isn't kept.
-
-    A target that doesn't count may be anything. Multiplying its loss by zero
-    isn't enough: zero times NaN or infinity is NaN, in the gradient too.
-
-    Args:
-        targets: Tensor of the distribution's shape.
-        keep: Bool tensor of the batch shape, or one that broadcasts to it.
-        distribution: The predicted distribution.
-
-    Returns:
-        Tensor like `targets` in the distribution's dtype, without gradient.
-    """
-    distribution = _unwrapped(distribution)
-    values = ops.cast(targets, distribution.dtype)
-
-    def replaced():
-        harmless = ops.cast(_harmless(distribution), values.dtype)
-        return ops.where(
-            _per_entry(keep, values, distribution), values, harmless
-        )
-
-    # Most batches have nothing to replace.
-    return ops.stop_gradient(ops.cond(ops.all(keep), lambda: values, replaced))
-
-
-def describe_support(distribution: Any) -> str:
-    """Say in words which targets `in_support` accepts."""
-    distribution, _ = independent_outputs(distribution)
-    if _has_component_axis(distribution):
-        return describe_support(distribution.components_distribution)
-    if hasattr(distribution, "components"):
-        return describe_support(distribution.components[-1])
-    if _kind(distribution) == "Categorical":
-        num_classes = distribution.probs_parameter().shape[-1]
-        return f"a class number from 0 to {num_classes - 1}"
-    for name in _ancestors(distribution):
-        if name in _WORDS:
-            return _WORDS[name]
-    if _rule(distribution) is _has_probability:
-        return "one of its outcomes"
-    if _on_whole_numbers(distribution):
-        return "a whole number with a probability above 0"
-    return "a finite number with a density above 0"
-
-
-def _unwrapped(distribution):
-    inner = getattr(distribution, "tensor_distribution", distribution)
-    return inner if inner is distribution else _unwrapped(inner)
-
-
-def _ancestors(distribution):
-    # TFP has an `_Independent` beside `Independent`, and others like it.
-    return [cls.__name__.lstrip("_") for cls in type(distribution).__mro__]
-
-
-def _kind(distribution):
-    return _ancestors(distribution)[0]
-
-
-def _event_axes(distribution):
-    return len(distribution.event_shape)
-
-
-def _whole_event(entries, distribution):
-    """From one bool for each entry to one for each event."""
-    axes = tuple(range(-_event_axes(distribution), 0))
-    return ops.all(entries, axis=axes) if axes else entries
-
-
-def _per_entry(events, entries, distribution):
-    """From one bool for each event to one for each entry."""
-    events = events[(..., *[None] * _event_axes(distribution))]
-    return ops.broadcast_to(events, ops.shape(entries))
-
-
-def _has_component_axis(distribution):
-    return hasattr(distribution, "components_distribution")
-
-
-def _without_sample(distribution):
-    """The distribution of one draw inside `Sample`, with axes for the draws."""
-    inner = _unwrapped(distribution.distribution)
-    new_axes = _event_axes(distribution) - _event_axes(inner)
-    return inner[(..., *[None] * new_axes)]
-
-
-def _has_form(values, distribution):
-    """What a density function doesn't tell, since it takes any number."""
-    distribution = _unwrapped(distribution)
-    if _has_component_axis(distribution):
-        values = ops.expand_dims(values, -1 - _event_axes(distribution))
-        parts = _has_form(values, distribution.components_distribution)
-        return ops.any(parts, axis=-1)
-    if hasattr(distribution, "components"):
-        possible = False
-        for part in distribution.components:
-            possible = possible | _has_form(values, part)
-        return possible
-    if _kind(distribution) in ("Independent", "Sample"):
-        sampled = _kind(distribution) == "Sample"
-        inner = (
-            _without_sample(distribution)
-            if sampled
-            else _unwrapped(distribution.distribution)
-        )
-        form = _has_form(values, inner)
-        axes = _event_axes(distribution) - _event_axes(inner)
-        return ops.all(form, axis=tuple(range(-axes, 0))) if axes else form
-    rule = _rule(distribution)
-    if rule is not None:
-        return rule(values, distribution)
-    if _on_whole_numbers(distribution):
-        whole = ops.equal(values, ops.floor(values))
-        return _whole_event(whole, distribution)
-    return _comes_back(values, distribution)
-
-
-def _rule(distribution):
-    names = (name for name in _ancestors(distribution) if name in _RULES)
-    return _RULES.get(next(names, None))
-
-
-def _on_whole_numbers(distribution):
-    if "DiscreteDistributionMixin" in _ancestors(distribution):
-        return True
-    inner = getattr(distribution, "distribution", None)
-    if inner is None or hasattr(distribution, "bijector"):
-        return False
-    return _on_whole_numbers(_unwrapped(inner))
-
-
-def _comes_back(values, distribution):
-    """Whether values survive the way to unconstrained numbers and back."""
-    bijector = _bijector(distribution)
-    # An angle may be given in any turn.
-    if bijector is None or _kind(distribution) == "VonMises":
-        return _whole_event(ops.ones_like(values, dtype="bool"), distribution)
-    # A new tensor, since TFP remembers what it has inverted.
-    unconstrained = ops.stop_gradient(bijector.inverse(values))
-    back = bijector.forward(unconstrained)
-    distance = ops.abs(back - values)
-    size = ops.abs(values)
-    axes = tuple(range(-_event_axes(distribution), 0))
-    if axes:
-        size = ops.max(size, axis=axes, keepdims=True)
-    # From the largest numbers, the way back overflows.
-    near = (distance <= _TOLERANCE * size + 1e-6) | ops.isinf(back)
-    if _kind(distribution) in _OPEN:
-        near = near & ops.isfinite(unconstrained)
-    return _whole_event(near, distribution)
-
-
-def _bijector(distribution):
-    try:
-        return distribution.experimental_default_event_space_bijector()
-    except _NOT_ANSWERED:
-        return None
-
-
-def _strict(distribution):
-    """The same distribution, with density 0 outside its support.
-
-    Some of TFP's leave that out to save time.
-    """
-    distribution = _unwrapped(distribution)
-    parameters = getattr(distribution, "parameters", {})
-    changed = {}
-    if (
-        "force_probs_to_zero_outside_support" in parameters
-        and _rule(distribution) is None
-    ):
-        changed["force_probs_to_zero_outside_support"] = True
-    for name in ("distribution", "components_distribution"):
-        if hasattr(parameters.get(name), "log_prob"):
-            changed[name] = _strict(parameters[name])
-    if isinstance(parameters.get("components"), (list, tuple)):
-        changed["components"] = [
-            _strict(part) for part in parameters["components"]
-        ]
-    same = all(changed[name] is parameters[name] for name in changed)
-    return distribution if same else distribution.copy(**changed)
-
-
-def _harmless(distribution):
-    """Possible values, near the middle if there is one, without sampling."""
-    distribution = _unwrapped(distribution)
-    if _has_component_axis(distribution):
-        parts = _harmless(distribution.components_distribution)
-        return ops.take(parts, 0, axis=-1 - _event_axes(distribution))
-    if hasattr(distribution, "components"):
-        return _harmless(distribution.components[-1])
-    if _kind(distribution) == "Sample":
-        return _harmless(_without_sample(distribution))
-    if _kind(distribution) == "Independent":
-        return _harmless(distribution.distribution)
-    harmless = _default(distribution)
-    if _kind(distribution) == "QuantizedDistribution":
-        harmless = ops.ceil(_harmless(distribution.distribution))
-    for name in ("mode", "mean"):
-        try:
-            value = getattr(distribution, name)()
-        except _NOT_ANSWERED:
-            continue
-        possible = _per_entry(
-            in_support(value, distribution), value, distribution
-        )
-        value = ops.cast(value, distribution.dtype)
-        harmless = ops.where(possible, value, harmless)
-    return harmless
-
-
-def _default(distribution):
-    size = distribution.event_shape[-1] if _event_axes(distribution) else 1
-    rule = _rule(distribution)
-    if rule is _adds_up_to_one:
-        return ops.full((size,), 1 / size, dtype=distribution.dtype)
-    if rule is _has_length_one:
-        return ops.full((size,), 1 / math.sqrt(size), dtype=distribution.dtype)
-    bijector = _bijector(distribution)
-    if bijector is None:
-        return ops.zeros(tuple(distribution.event_shape), distribution.dtype)
-    shape = tuple(bijector.inverse_event_shape(distribution.event_shape))
-    # Not 0, where some densities have a gap or a pole.
-    return bijector.forward(ops.full(shape, 0.5, distribution.dtype))
-
-
-def _is_binary(values, distribution):
-    return (values == 0) | (values == 1)
-
-
-def _is_count(values, distribution):
-    return (values >= 0) & (values == ops.floor(values))
-
-
-def _is_class(values, distribution):
-    if _kind(distribution) == "StoppingRatioLogistic":
-        num_classes = distribution.cutpoints.shape[-1] + 1
-    else:
-        num_classes = distribution.probs_parameter().shape[-1]
-    return (values >= 0) & (values < num_classes)
-
-
-def _is_permutation(values, distribution):
-    places = ops.arange(values.shape[-1], dtype=values.dtype)
-    return ops.all(ops.sort(values, axis=-1) == places, axis=-1)
-
-
-def _is_one_hot(values, distribution):
-    binary = ops.all((values == 0) | (values == 1), axis=-1)
-    return binary & (ops.sum(values, axis=-1) == 1)
-
-
-def _adds_up_to_one(values, distribution):
-    total = ops.sum(values, axis=-1)
-    return ops.all(values > 0, axis=-1) & (ops.abs(total - 1) < _TOLERANCE)
-
-
-def _has_length_one(values, distribution):
-    return ops.abs(ops.sum(values**2, axis=-1) - 1) < _TOLERANCE
-
-
-def _adds_up_to_count(values, distribution):
-    counts = ops.all(_is_count(values, distribution), axis=-1)
-    return counts & (ops.sum(values, axis=-1) == distribution.total_count)
-
-
-def _has_probability(values, distribution):
-    return ops.isfinite(distribution.log_prob(values))
-
-
-# Where TFP takes any numbers, or lists the possible ones.
-_RULES = {
-    "Bernoulli": _is_binary,
-    "Categorical": _is_class,
-    "Deterministic": _has_probability,
-    "Dirichlet": _adds_up_to_one,
-    "DirichletMultinomial": _adds_up_to_count,
-    "Empirical": _has_probability,
-    "FiniteDiscrete": _has_probability,
-    "FlatDirichlet": _adds_up_to_one,
-    "Multinomial": _adds_up_to_count,
-    "OneHotCategorical": _is_one_hot,
-    "PlackettLuce": _is_permutation,
-    "PoissonLogNormalQuadratureCompound": _is_count,
-    "PowerSpherical": _has_length_one,
-    "ProbitBernoulli": _is_binary,
-    "RelaxedOneHotCategorical": _adds_up_to_one,
-    "SphericalUniform": _has_length_one,
-    "StoppingRatioLogistic": _is_class,
-    "VonMisesFisher": _has_length_one,
-}
 # For some parameters the density is finite at the edge of the support, but its
 # gradient never is.
 _OPEN = (
@@ -399,34 +37,148 @@ _OPEN = (
     "RelaxedBernoulli",
     "Weibull",
 )
-_COUNT = "a whole number from 0 up"
-_COUNTS = "whole numbers from 0 up that add up to `total_count`"
-_PARTS = "numbers above 0 that add up to 1"
-_POSITIVE = "a finite number above 0"
-_UNIT = "a number between 0 and 1"
-_UNIT_VECTOR = "a vector of length 1"
-_WORDS = {
-    "Bernoulli": "0 or 1",
-    "Beta": _UNIT,
-    "Dirichlet": _PARTS,
-    "DirichletMultinomial": _COUNTS,
-    "Exponential": "a finite number from 0 up",
-    "FlatDirichlet": _PARTS,
-    "Gamma": _POSITIVE,
-    "Geometric": _COUNT,
-    "InverseGamma": _POSITIVE,
-    "LogNormal": _POSITIVE,
-    "LogitNormal": _UNIT,
-    "Multinomial": _COUNTS,
-    "NegativeBinomial": _COUNT,
-    "OneHotCategorical": "a vector with one 1, and 0 elsewhere",
-    "PlackettLuce": "a permutation of the whole numbers from 0 up",
-    "Poisson": _COUNT,
-    "PoissonLogNormalQuadratureCompound": _COUNT,
-    "PowerSpherical": _UNIT_VECTOR,
-    "ProbitBernoulli": "0 or 1",
-    "RelaxedOneHotCategorical": _PARTS,
-    "SphericalUniform": _UNIT_VECTOR,
-    "VonMisesFisher": _UNIT_VECTOR,
-    "Weibull": _POSITIVE,
-}
+NOT_ANSWERED = (AttributeError, NotImplementedError, TypeError, ValueError)
+
+
+def in_support(targets: Any, distribution: Any) -> Any:
+    """Return which targets have a likelihood that isn't zero.
+
+    Args:
+        targets: Tensor of the distribution's shape, of any dtype.
+        distribution: The predicted distribution.
+
+    Returns:
+        Bool tensor of the batch shape. NaN and infinity are never possible.
+    """
+    distribution = unwrapped(distribution)
+    values = ops.cast(targets, distribution.dtype)
+    if keras.backend.is_float_dtype(values.dtype):
+        possible = ops.isfinite(values)
+    else:
+        possible = ops.cast(values, targets.dtype) == targets
+    possible = _whole_event(possible, distribution)
+    possible = possible & _has_form(values, distribution)
+    # A class that doesn't exist would be an error of TensorFlow's here.
+    default = ops.cast(default_event(distribution), values.dtype)
+    values = ops.where(
+        per_entry(possible, values, distribution), values, default
+    )
+    log_probability = _strict(distribution).log_prob(values)
+    return possible & ops.isfinite(log_probability)
+
+
+def per_entry(events: Any, entries: Any, distribution: Any) -> Any:
+    """Return a bool for each entry, from one for each event."""
+    events = events[(..., *[None] * event_axes(distribution))]
+    return ops.broadcast_to(events, ops.shape(entries))
+
+
+def default_event(distribution: Any) -> Any:
+    """Return an event of the right form, for any parameters."""
+    size = distribution.event_shape[-1] if event_axes(distribution) else 1
+    rule = support_rules.rule(distribution)
+    if rule is support_rules.adds_up_to_one:
+        return ops.full((size,), 1 / size, dtype=distribution.dtype)
+    if rule is support_rules.has_length_one:
+        return ops.full((size,), 1 / math.sqrt(size), dtype=distribution.dtype)
+    bijector = _bijector(distribution)
+    if bijector is None:
+        return ops.zeros(tuple(distribution.event_shape), distribution.dtype)
+    shape = tuple(bijector.inverse_event_shape(distribution.event_shape))
+    # Not 0, where some densities have a gap or a pole.
+    return bijector.forward(ops.full(shape, 0.5, distribution.dtype))
+
+
+def _whole_event(entries, distribution):
+    """From one bool for each entry to one for each event."""
+    axes = tuple(range(-event_axes(distribution), 0))
+    return ops.all(entries, axis=axes) if axes else entries
+
+
+def _has_form(values, distribution):
+    """What a density function doesn't tell, since it takes any number."""
+    distribution = unwrapped(distribution)
+    if has_component_axis(distribution):
+        values = ops.expand_dims(values, -1 - event_axes(distribution))
+        parts = _has_form(values, distribution.components_distribution)
+        return ops.any(parts, axis=-1)
+    if hasattr(distribution, "components"):
+        possible = False
+        for part in distribution.components:
+            possible = possible | _has_form(values, part)
+        return possible
+    if block_distributions(distribution):
+        possible = True
+        for part, block in blocks(distribution, values):
+            possible = possible & _has_form(block, part)
+        return possible
+    if kind(distribution) in ("Independent", "Sample"):
+        sampled = kind(distribution) == "Sample"
+        inner = (
+            one_draw(distribution)
+            if sampled
+            else unwrapped(distribution.distribution)
+        )
+        form = _has_form(values, inner)
+        axes = event_axes(distribution) - event_axes(inner)
+        return ops.all(form, axis=tuple(range(-axes, 0))) if axes else form
+    rule = support_rules.rule(distribution)
+    if rule is not None:
+        return rule(values, distribution)
+    if on_whole_numbers(distribution):
+        whole = ops.equal(values, ops.floor(values))
+        return _whole_event(whole, distribution)
+    return _comes_back(values, distribution)
+
+
+def _comes_back(values, distribution):
+    """Whether values survive the way to unconstrained numbers and back."""
+    bijector = _bijector(distribution)
+    # An angle may be given in any turn.
+    if bijector is None or kind(distribution) == "VonMises":
+        return _whole_event(ops.ones_like(values, dtype="bool"), distribution)
+    # A new tensor, since TFP remembers what it has inverted.
+    unconstrained = ops.stop_gradient(bijector.inverse(values))
+    back = bijector.forward(unconstrained)
+    distance = ops.abs(back - values)
+    size = ops.abs(values)
+    axes = tuple(range(-event_axes(distribution), 0))
+    if axes:
+        size = ops.max(size, axis=axes, keepdims=True)
+    # From the largest numbers, the way back overflows.
+    near = (distance <= _TOLERANCE * size + 1e-6) | ops.isinf(back)
+    if kind(distribution) in _OPEN:
+        near = near & ops.isfinite(unconstrained)
+    return _whole_event(near, distribution)
+
+
+def _bijector(distribution):
+    if kind(distribution) == "Blockwise":
+        return None  # It has one for the parts, not for the vector.
+    try:
+        return distribution.experimental_default_event_space_bijector()
+    except NOT_ANSWERED:
+        return None
+
+
+def _strict(distribution):
+    """The same distribution, with density 0 outside its support.
+
+    Some of TFP's leave that out to save time.
+    """
+    distribution = unwrapped(distribution)
+    parameters = getattr(distribution, "parameters", {})
+    changed = {}
+    if (
+        "force_probs_to_zero_outside_support" in parameters
+        and support_rules.rule(distribution) is None
+    ):
+        changed["force_probs_to_zero_outside_support"] = True
+    for name in ("distribution", "components_distribution"):
+        if hasattr(parameters.get(name), "log_prob"):
+            changed[name] = _strict(parameters[name])
+    for name in ("components", "distributions"):
+        if isinstance(parameters.get(name), (list, tuple)):
+            changed[name] = [_strict(part) for part in parameters[name]]
+    same = all(changed[name] is parameters[name] for name in changed)
+    return distribution if same else distribution.copy(**changed)

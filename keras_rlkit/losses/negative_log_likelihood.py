@@ -4,6 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_rlkit.ops.distribution_parts import independent_outputs
 from keras_rlkit.ops.predicted_distributions import (
     align_weights,
     check_one_tensor,
@@ -12,13 +13,12 @@ from keras_rlkit.ops.predicted_distributions import (
     is_distribution,
     negative_log_likelihood,
 )
-from keras_rlkit.ops.target_support import (
-    describe_support,
-    in_support,
-    independent_outputs,
+from keras_rlkit.ops.support_rules import describe_support
+from keras_rlkit.ops.target_replacement import (
     replace_targets,
     round_into_support,
 )
+from keras_rlkit.ops.target_support import in_support
 from keras_rlkit.utils import register
 
 

@@ -13,6 +13,7 @@ from keras_rlkit.ops import (
     predicted_scores,
     scoring_rules,
 )
+from keras_rlkit.ops.distribution_parts import independent_outputs, kind
 
 
 def is_distribution(value: Any) -> bool:
@@ -23,7 +24,7 @@ def is_distribution(value: Any) -> bool:
 
 def distribution_name(distribution: Any) -> str:
     """Return the class name of the distribution of single outputs."""
-    return type(_base(distribution)).__name__.lstrip("_")
+    return kind(independent_outputs(distribution)[0])
 
 
 def check_one_tensor(distribution: Any) -> None:
@@ -192,9 +193,3 @@ def continuous_ranked_probability_score(
     return scoring_rules.sample_crps(
         ops.cast(targets, "float32"), ops.cast(samples, "float32")
     )
-
-
-def _base(distribution):
-    """The distribution of single outputs inside a wrapper."""
-    base = getattr(distribution, "tensor_distribution", distribution)
-    return base.distribution if type(base).__name__ == "Independent" else base

@@ -10,6 +10,12 @@ from typing import Any
 from keras import ops
 
 from keras_rlkit.ops import scoring_rules
+from keras_rlkit.ops.distribution_parts import (
+    has_component_axis,
+    inner_distribution,
+    kind,
+    kinds,
+)
 
 # Their distribution functions are incomplete gamma and beta functions, which
 # TensorFlow gives in float32 with an error of 0.04 for `Poisson(1e5)`.
@@ -65,32 +71,6 @@ def distribution_function(targets: Any, distribution: Any) -> tuple[Any, Any]:
     return _scalar_distribution_function(targets, base)
 
 
-def inner_distribution(distribution: Any) -> Any:
-    """Return the distribution inside wrappers that leave outputs alone.
-
-    Args:
-        distribution: A distribution.
-
-    Returns:
-        A distribution whose batch and event axes together are the same axes,
-        or broadcast to them.
-    """
-    distribution = getattr(distribution, "tensor_distribution", distribution)
-    if kind(distribution) == "Independent":
-        return inner_distribution(distribution.distribution)
-    if kind(distribution) == "Sample":
-        inner = distribution.distribution
-        new_axes = len(distribution.event_shape) - len(inner.event_shape)
-        return inner_distribution(inner[(..., *[None] * new_axes)])
-    return distribution
-
-
-def kind(distribution: Any) -> str:
-    """Return the name of the distribution's class."""
-    # TFP has a `_Independent` beside `Independent`, and others like it.
-    return type(distribution).__name__.lstrip("_")
-
-
 def mixture_components(base: Any) -> list:
     """Return what a mixture is made of; an empty list if it is none.
 
@@ -101,7 +81,7 @@ def mixture_components(base: Any) -> list:
         One distribution with an axis for the components behind its batch axes,
         or one for each component.
     """
-    if _has_component_axis(base):
+    if has_component_axis(base):
         return [inner_distribution(base.components_distribution)]
     if hasattr(base, "cat") and hasattr(base, "components"):
         return [inner_distribution(part) for part in base.components]
@@ -110,7 +90,7 @@ def mixture_components(base: Any) -> list:
 
 def mixture_choice(mixture: Any) -> Any:
     """Return the categorical distribution of the components' numbers."""
-    if _has_component_axis(mixture):
+    if has_component_axis(mixture):
         return mixture.mixture_distribution
     return mixture.cat
 
@@ -140,7 +120,7 @@ def by_component(mixture: Any, function: Any, targets: Any) -> Any:
     """
     axis = component_axis(mixture)
     parts = mixture_components(mixture)
-    if _has_component_axis(mixture):
+    if has_component_axis(mixture):
         return list(function(ops.expand_dims(targets, axis), parts[0]))
     values = [function(targets, part) for part in parts]
     return [ops.stack(column, axis=axis) for column in zip(*values)]
@@ -160,10 +140,6 @@ def normal_parameters(base: Any) -> tuple[Any, Any] | None:
     largest = ops.max(ops.abs(factor), axis=-1, keepdims=True)
     length = ops.sqrt(ops.sum((factor / largest) ** 2, axis=-1))
     return base.mean(), largest[..., 0] * length
-
-
-def _has_component_axis(base):
-    return hasattr(base, "components_distribution")
 
 
 def _is_multivariate_normal(base):
@@ -206,8 +182,7 @@ def _steps(base):
     """Where the distribution function has steps: nowhere is None."""
     if kind(base) in _STEPS_ANYWHERE:
         return "anywhere"
-    names = (ancestor.__name__ for ancestor in type(base).__mro__)
-    if "DiscreteDistributionMixin" in names:
+    if "DiscreteDistributionMixin" in kinds(base):
         return "whole"
     parts = mixture_components(base)
     if not parts and hasattr(base, "distribution"):

@@ -9,6 +9,7 @@ from keras import ops
 
 from keras_rlkit.ops import count_scoring_rules, scoring_rules
 from keras_rlkit.ops import predicted_marginals as marginals
+from keras_rlkit.ops.distribution_parts import inner_distribution, kind
 
 
 def exact_crps(targets: Any, distribution: Any) -> Any:
@@ -21,7 +22,7 @@ def exact_crps(targets: Any, distribution: Any) -> Any:
     Returns:
         Float tensor like `targets`, or None where there is no formula.
     """
-    base = marginals.inner_distribution(distribution)
+    base = inner_distribution(distribution)
     if marginals.mixture_components(base):
         parameters = _normal_mixture_parameters(targets, base)
         if parameters is None:
@@ -32,9 +33,9 @@ def exact_crps(targets: Any, distribution: Any) -> Any:
     if parameters is not None:
         targets = ops.cast(targets, base.dtype)
         return scoring_rules.normal_crps(targets, *parameters)
-    if marginals.kind(base) not in _EXACT:
+    if kind(base) not in _EXACT:
         return None
-    score = _EXACT[marginals.kind(base)](ops.cast(targets, "float64"), base)
+    score = _EXACT[kind(base)](ops.cast(targets, "float64"), base)
     return ops.cast(score, marginals.float_type(base))
 
 
@@ -56,7 +57,7 @@ def draw(
         Float or integer tensor `(num_samples, ...)`, like the targets or
         broadcast to them.
     """
-    base = marginals.inner_distribution(distribution)
+    base = inner_distribution(distribution)
     if not _has_negative_binomial(base):
         samples = distribution.sample(num_samples, seed=seed)
         while len(samples.shape) < len(targets.shape) + 1:
@@ -99,7 +100,7 @@ def _has_negative_binomial(base):
     parts = marginals.mixture_components(base)
     if parts:
         return any(map(_has_negative_binomial, parts))
-    return marginals.kind(base) == "NegativeBinomial"
+    return kind(base) == "NegativeBinomial"
 
 
 def _seeds(seed):

@@ -1,9 +1,8 @@
-import keras
 import numpy as np
 import pytest
 from keras import ops
 
-from keras_rlkit.ops import target_support
+from keras_rlkit.ops import support_rules, target_replacement, target_support
 
 pytestmark = pytest.mark.tensorflow_only
 
@@ -44,7 +43,7 @@ def test_support(name, parameters, possible, impossible):
     result = target_support.in_support(targets, distribution)
     expected = [True] * len(possible) + [False] * len(impossible)
     assert np.array(result).tolist() == expected
-    assert target_support.describe_support(distribution)
+    assert support_rules.describe_support(distribution)
 
 
 def wholes():
@@ -79,6 +78,23 @@ def wholes():
             0,
             0.5,
         ),
+        "blockwise": (
+            d.Blockwise(
+                [
+                    d.Normal(0.0, 1.0),
+                    d.Categorical(logits=[0.0, 0.0]),
+                    d.Independent(d.Exponential([1.0, 2.0]), 1),
+                ],
+                dtype_override="float32",
+            ),
+            [-2.0, 1.0, 0.5, 0.0],
+            [-2.0, 1.0, -0.5, 0.0],
+        ),
+        "blockwise_count": (
+            d.Blockwise([d.Normal(0.0, 1.0), d.Poisson(1.0)]),
+            [-2.0, 1.0],
+            [-2.0, 0.5],
+        ),
         "covariance": (
             d.WishartTriL(3.0, np.eye(2, dtype="float32")),
             [[2.0, 0.1], [0.1, 1.0]],
@@ -100,6 +116,8 @@ def wholes():
         "mixture_of_counts",
         "mixture_of_all",
         "inflated",
+        "blockwise",
+        "blockwise_count",
         "covariance",
     ],
 )
@@ -108,8 +126,8 @@ def test_support_of_vectors_and_mixtures(name):
     targets = np.array([possible, impossible], "float32")
     result = target_support.in_support(targets, distribution)
     assert np.array(result).tolist() == [True, False]
-    assert target_support.describe_support(distribution)
-    replaced = target_support.replace_targets(
+    assert support_rules.describe_support(distribution)
+    replaced = target_replacement.replace_targets(
         ops.convert_to_tensor(targets), np.array([True, False]), distribution
     )
     np.testing.assert_array_equal(replaced[0], targets[0])
@@ -124,18 +142,9 @@ def test_replaced_targets_are_possible(name, parameters):
     distribution = getattr(tfd(), name)(*parameters)
     targets = ops.convert_to_tensor([[np.nan, 1e30], [-1e30, np.inf]])
     keep = ops.zeros((2, 2), "bool")
-    replaced = target_support.replace_targets(targets, keep, distribution)
+    replaced = target_replacement.replace_targets(targets, keep, distribution)
     assert np.array(target_support.in_support(replaced, distribution)).all()
     assert replaced.dtype == distribution.dtype
-
-
-def test_what_is_kept_stays():
-    targets = ops.convert_to_tensor([[np.nan, 2.0], [3.0, 4.0]])
-    keep = ops.convert_to_tensor([[False, True], [True, True]])
-    replaced = target_support.replace_targets(
-        targets, keep, tfd().Normal([5.0, 6.0], 1.0)
-    )
-    np.testing.assert_array_equal(replaced, [[5.0, 2.0], [3.0, 4.0]])
 
 
 def test_whole_numbers_beyond_an_integer_dtype_are_impossible():
@@ -144,24 +153,3 @@ def test_whole_numbers_beyond_an_integer_dtype_are_impossible():
     targets = ops.convert_to_tensor(np.array([2**32, 1]), "int64")
     result = target_support.in_support(targets, head)
     assert np.array(result).tolist() == [False, True]
-
-
-def test_independent_outputs():
-    normal = tfd().Normal(np.zeros((4, 3, 2), "float32"), 1.0)
-    wrapped = tfd().Independent(tfd().Independent(normal, 1), 1)
-    inner, axes = target_support.independent_outputs(wrapped)
-    assert inner is normal and axes == 2
-    joint = tfd().MultivariateNormalDiag(np.zeros((4, 2), "float32"))
-    assert target_support.independent_outputs(joint) == (joint, 0)
-
-
-def test_rounding_stays_in_the_support():
-    beta = tfd().Beta(2.0, 3.0)
-    targets = ops.convert_to_tensor([1 - 1e-9, 1e-50, 0.3, 1.0], "float64")
-    rounded = target_support.round_into_support(targets, beta)
-    assert keras.backend.standardize_dtype(rounded.dtype) == "float64"
-    np.testing.assert_allclose(
-        rounded,
-        [1 - 2.0**-23, 2.0**-126, np.float32(0.3), 1.0],
-        rtol=1e-12,
-    )

@@ -1,29 +1,56 @@
-"""The form of targets, by the kind of distribution.
+"""What density functions don't tell: the form that targets have by name.
 
-What TFP's density functions don't tell, since they take any numbers.
+Works on any object with the methods of a TFP distribution, and imports none.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from keras import ops
 
+from keras_rlkit.ops.distribution_parts import (
+    block_distributions,
+    has_component_axis,
+    independent_outputs,
+    kind,
+    kinds,
+    on_whole_numbers,
+)
+
 # How far parts may be from adding up to 1, or a vector from length 1.
-TOLERANCE = 1e-3
+_TOLERANCE = 1e-3
 
 
-def ancestors(distribution: Any) -> list[str]:
-    """Return the names of the distribution's class and its bases."""
-    # TFP has an `_Independent` beside `Independent`, and others like it.
-    return [cls.__name__.lstrip("_") for cls in type(distribution).__mro__]
+def describe_support(distribution: Any) -> str:
+    """Say in words which targets `in_support` accepts."""
+    distribution, _ = independent_outputs(distribution)
+    if has_component_axis(distribution):
+        return describe_support(distribution.components_distribution)
+    if hasattr(distribution, "components"):
+        return describe_support(distribution.components[-1])
+    parts = block_distributions(distribution)
+    if parts:
+        return f"a vector of {', '.join(map(describe_support, parts))}"
+    if kind(distribution) == "Categorical":
+        num_classes = distribution.probs_parameter().shape[-1]
+        return f"a class number from 0 to {num_classes - 1}"
+    for name in kinds(distribution):
+        if name in _WORDS:
+            return _WORDS[name]
+    if rule(distribution) is _has_probability:
+        return "one of its outcomes"
+    if on_whole_numbers(distribution):
+        return "a whole number with a probability above 0"
+    return "a finite number with a density above 0"
 
 
-def kind(distribution: Any) -> str:
-    """Return the name of the distribution's class."""
-    return ancestors(distribution)[0]
+def rule(distribution: Any) -> Callable | None:
+    """Return the function of values and distribution that knows the form."""
+    names = (name for name in kinds(distribution) if name in _RULES)
+    return _RULES.get(next(names, None))
 
 
-def is_binary(values: Any, distribution: Any) -> Any:
-    """Return which values are 0 or 1."""
+def _is_binary(values, distribution):
     return (values == 0) | (values == 1)
 
 
@@ -50,14 +77,14 @@ def _is_one_hot(values, distribution):
 
 
 def adds_up_to_one(values: Any, distribution: Any) -> Any:
-    """Return which vectors hold positive parts of 1."""
+    """Return which vectors are positive parts of 1."""
     total = ops.sum(values, axis=-1)
-    return ops.all(values > 0, axis=-1) & (ops.abs(total - 1) < TOLERANCE)
+    return ops.all(values > 0, axis=-1) & (ops.abs(total - 1) < _TOLERANCE)
 
 
 def has_length_one(values: Any, distribution: Any) -> Any:
-    """Return which vectors have length 1."""
-    return ops.abs(ops.sum(values**2, axis=-1) - 1) < TOLERANCE
+    """Return which vectors are of length 1."""
+    return ops.abs(ops.sum(values**2, axis=-1) - 1) < _TOLERANCE
 
 
 def _adds_up_to_count(values, distribution):
@@ -65,53 +92,38 @@ def _adds_up_to_count(values, distribution):
     return counts & (ops.sum(values, axis=-1) == distribution.total_count)
 
 
-def has_probability(values: Any, distribution: Any) -> Any:
-    """Return which values the distribution lists."""
+def _has_probability(values, distribution):
     return ops.isfinite(distribution.log_prob(values))
 
 
 # Where TFP takes any numbers, or lists the possible ones.
-RULES = {
-    "Bernoulli": is_binary,
+_RULES = {
+    "Bernoulli": _is_binary,
     "Categorical": _is_class,
-    "Deterministic": has_probability,
+    "Deterministic": _has_probability,
     "Dirichlet": adds_up_to_one,
     "DirichletMultinomial": _adds_up_to_count,
-    "Empirical": has_probability,
-    "FiniteDiscrete": has_probability,
+    "Empirical": _has_probability,
+    "FiniteDiscrete": _has_probability,
     "FlatDirichlet": adds_up_to_one,
     "Multinomial": _adds_up_to_count,
     "OneHotCategorical": _is_one_hot,
     "PlackettLuce": _is_permutation,
     "PoissonLogNormalQuadratureCompound": _is_count,
     "PowerSpherical": has_length_one,
-    "ProbitBernoulli": is_binary,
+    "ProbitBernoulli": _is_binary,
     "RelaxedOneHotCategorical": adds_up_to_one,
     "SphericalUniform": has_length_one,
     "StoppingRatioLogistic": _is_class,
     "VonMisesFisher": has_length_one,
 }
-# For some parameters the density is finite at the edge of the support, but its
-# gradient never is.
-OPEN = (
-    "Beta",
-    "Chi",
-    "Chi2",
-    "Gamma",
-    "GammaGamma",
-    "Kumaraswamy",
-    "NoncentralChi2",
-    "PERT",
-    "RelaxedBernoulli",
-    "Weibull",
-)
 _COUNT = "a whole number from 0 up"
 _COUNTS = "whole numbers from 0 up that add up to `total_count`"
 _PARTS = "numbers above 0 that add up to 1"
 _POSITIVE = "a finite number above 0"
 _UNIT = "a number between 0 and 1"
 _UNIT_VECTOR = "a vector of length 1"
-WORDS = {
+_WORDS = {
     "Bernoulli": "0 or 1",
     "Beta": _UNIT,
     "Dirichlet": _PARTS,

@@ -106,13 +106,15 @@ def check_policy(
     """
     kind = _kind(action_space)
     name = type(policy).__name__
-    if getattr(policy, "actions", kind) != kind:
+    told = getattr(policy, "actions", None)
+    # Other policies may mean something else by that name.
+    if isinstance(told, str) and told in POLICIES and told != kind:
         raise ValueError(
             f"`policy` must give {kind} actions for {action_space}. Received: "
-            f"policy={name}, whose actions are {policy.actions}. Use "
+            f"policy={name}, whose actions are {told}. Use "
             f"{POLICIES[kind]}."
         )
-    if draws and not getattr(policy, "draws", True):
+    if draws and getattr(policy, "draws", True) is False:
         drawing = "Gaussian()" if kind == "continuous" else "Categorical()"
         raise ValueError(
             "`policy` must draw its actions from the probabilities that the "

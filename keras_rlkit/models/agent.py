@@ -8,10 +8,8 @@ from typing import Any
 import keras
 
 from keras_rlkit.models.fit_data import (
-    check_fit_data,
-    check_steps,
+    check_data,
     is_data_set,
-    is_endless,
 )
 
 
@@ -44,13 +42,11 @@ class Agent(keras.Model):
         """
         named = _by_name(super().fit, arguments, options)
         data = named.get("x")
-        check_fit_data(data)
-        for part, name in (
-            (data, "steps_per_epoch"),
-            (named.get("validation_data"), "validation_steps"),
+        for name, steps in (
+            ("x", "steps_per_epoch"),
+            ("validation_data", "validation_steps"),
         ):
-            if is_endless(part):
-                check_steps(name, named.get(name), "fit")
+            check_data(name, named.get(name), steps, named.get(steps), "fit")
         if is_data_set(data):
             # They come in an order of their own; Keras warns otherwise.
             named = {"shuffle": False, **named}
@@ -68,11 +64,11 @@ class Agent(keras.Model):
             As `keras.Model.evaluate`.
 
         Raises:
-            ValueError: If the data have no end and `steps` is missing.
+            ValueError: If the data are a buffer or an environment, or have no
+                end and `steps` is missing.
         """
         named = _by_name(super().evaluate, arguments, options)
-        if is_endless(named.get("x")):
-            check_steps("steps", named.get("steps"), "evaluate")
+        check_data("x", named.get("x"), "steps", named.get("steps"), "evaluate")
         return super().evaluate(**named)
 
     def predict(self, *arguments: Any, **options: Any) -> Any:
@@ -87,11 +83,11 @@ class Agent(keras.Model):
             As `keras.Model.predict`.
 
         Raises:
-            ValueError: If the data have no end and `steps` is missing.
+            ValueError: If the data are a buffer or an environment, or have no
+                end and `steps` is missing.
         """
         named = _by_name(super().predict, arguments, options)
-        if is_endless(named.get("x")):
-            check_steps("steps", named.get("steps"), "predict")
+        check_data("x", named.get("x"), "steps", named.get("steps"), "predict")
         return super().predict(**named)
 
     def save(

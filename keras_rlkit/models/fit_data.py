@@ -8,24 +8,31 @@ import keras
 INFINITE = -1
 
 
-def check_fit_data(data: Any) -> None:
-    """Raise if `fit` is given the source of its data instead of the data.
+def check_data(
+    name: str, data: Any, steps_name: str, steps: int | None, method: str
+) -> None:
+    """Raise if a method is given what it can't take or would never end on.
 
     Args:
-        data: First argument of `fit`.
+        name: Name of the argument that is to be data.
+        data: Its value.
+        steps_name: Name of the argument that ends a pass over data.
+        steps: Its value.
+        method: Name of the method.
 
     Raises:
-        ValueError: If it is a buffer or an environment.
+        ValueError: If the data are a buffer or an environment, or have no end
+            and no number of steps.
     """
     if hasattr(data, "dataset") and hasattr(data, "batches"):
         raise ValueError(
-            "`x` must be data, not the buffer that gives them. Received: "
-            f"x={data!r}."
+            f"`{name}` must be data, not the buffer that gives them. Received: "
+            f"{name}={data!r}."
         )
     if hasattr(data, "step") and hasattr(data, "reset"):
         raise ValueError(
-            "`x` must be data, not the environment that they come from. "
-            f"Received: x={data!r}. Make a buffer that fits it, such as "
+            f"`{name}` must be data, not the environment that they come from. "
+            f"Received: {name}={data!r}. Make a buffer that fits it, such as "
             "`replay = ReplayBuffer.for_environment(environment, capacity)` "
             "for `DoubleDQN` or `EpisodeBuffer.for_environment(environment, "
             "discount, lambda_=0.95)` for `ActorCritic`; train on its data, "
@@ -33,6 +40,8 @@ def check_fit_data(data: Any) -> None:
             "TensorFlow; and play in the environment by a callback, "
             "`CollectSteps` or `CollectRollout`."
         )
+    if is_endless(data):
+        check_steps(steps_name, steps, method)
 
 
 def check_steps(name: str, steps: int | None, method: str) -> None:

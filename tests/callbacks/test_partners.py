@@ -253,6 +253,23 @@ def test_parts_of_ones_own_are_accepted():
     collect._check_model()
 
 
+@pytest.mark.parametrize("actions", [[0, 1], np.arange(2), "left, right"])
+def test_policies_of_ones_own_may_have_such_names(actions):
+    class Mine:
+        draws = 0  # how often it has drawn
+
+        def __init__(self):
+            self.actions = actions
+
+        def __call__(self, model, observations, step):
+            return np.zeros(len(observations), int)
+
+    for continuous in (False, True):
+        EvaluatePolicy(Counted(continuous=continuous), Mine(), 1)
+    buffer = make_buffer("without lambda_", Counted())
+    CollectEpisodes(Counted(), buffer, Mine(), 1)
+
+
 def test_evaluation_with_a_policy_of_other_actions():
     with pytest.raises(
         ValueError, match="`policy` must give discrete .*Greedy"
@@ -280,6 +297,23 @@ def test_fit_on_a_buffer_or_an_environment(name):
                 make_model(name).fit(**data)
     with pytest.raises(ValueError, match="`x` must be data"):
         make_model(name).fit(environment, epochs=1)
+
+
+@pytest.mark.parametrize("name", ["DoubleDQN", "ActorCritic categorical"])
+def test_evaluation_of_a_buffer_or_an_environment(name):
+    agent, few = make_model(name), np.zeros((2, 2))
+    environment = Counted()
+    for source, way in [
+        (make_buffer("ReplayBuffer", environment), r"`dataset\(32\)`"),
+        (environment, r"fit\(replay.dataset\(32\)\)"),
+    ]:
+        for method in (agent.evaluate, agent.predict):
+            with pytest.raises(ValueError, match=f"`x` must be data.*{way}"):
+                method(source, verbose=0)
+        with pytest.raises(
+            ValueError, match=f"`validation_data` must be data.*{way}"
+        ):
+            agent.fit(few, few, validation_data=source, verbose=0)
 
 
 def test_any_keras_model_fit_on_a_buffer():

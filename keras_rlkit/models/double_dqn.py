@@ -23,7 +23,6 @@ from keras_rlkit.ops import (
     select_action_values,
     soft_update,
 )
-from keras_rlkit.ops.replicas import num_replicas
 from keras_rlkit.utils import (
     check_fraction,
     check_positive_integer,
@@ -187,16 +186,6 @@ class DoubleDQN(Agent):
         """Shape of the Q values that the network gives, batch first."""
         return self.q_network.output_shape
 
-    def compile(self, *arguments: Any, **settings: Any) -> None:
-        """Choose optimizer, loss and metrics; see `keras.Model.compile`."""
-        if num_replicas() > 1:
-            raise ValueError(
-                "`DoubleDQN` trains on one device. Received: a `tf.distribute` "
-                f"strategy of {num_replicas()} replicas. Make and compile it "
-                "outside of the strategy's scope."
-            )
-        super().compile(*arguments, **settings)
-
     @property
     def losses(self) -> list:
         """What regularisers and `add_loss` of the network ask for."""
@@ -304,6 +293,7 @@ class DoubleDQN(Agent):
         """Make what `fit` calls for each execution; see `keras.Model`."""
         if self.train_function is not None and not force:
             return
+        _check_replicas(self)
         super().make_train_function(force)
         if can_scan(self):
             self.train_function = make_scan(self, self.train_function)
@@ -394,6 +384,16 @@ class _AddedLosses:
             yield
         finally:
             self.fixed = None
+
+
+def _check_replicas(model: keras.Model) -> None:
+    strategy = getattr(model, "distribute_strategy", None)
+    if strategy is not None and strategy.num_replicas_in_sync > 1:
+        raise ValueError(
+            "`DoubleDQN` trains on one device. Received: a `tf.distribute` "
+            f"strategy of {strategy.num_replicas_in_sync} replicas. Make it "
+            "and train it outside of the strategy's scope."
+        )
 
 
 def _check_network(network: Any) -> None:

@@ -407,7 +407,9 @@ def _check_network(network: Any) -> None:
     if not isinstance(shape, tuple) or len(shape) != 2 or shape[-1] is None:
         raise ValueError(
             "`q_network` must have one output of shape (batch, num_actions). "
-            f"Received: a network with output shape {shape}."
+            f"Received: a network with output shape {shape}. A subclassed "
+            "model tells its shapes within a functional one: "
+            "`keras.Model(inputs, network(inputs))`."
         )
 
 

@@ -35,8 +35,10 @@ def check_networks(
             "`policy_network` must give the policy's numbers [B, A] and "
             "`value_network` the value [B, 1], or the first alone both, as a "
             'dictionary with "policy" and "value" or in this order. Received: '
-            f"output shape {policy_network.output_shape} and value_network="
-            f"{getattr(value_network, 'output_shape', None)}."
+            f"output shape {getattr(policy_network, 'output_shape', None)} and "
+            f"value_network={getattr(value_network, 'output_shape', None)}. "
+            "A subclassed model tells its shapes within a functional one: "
+            "`keras.Model(inputs, network(inputs))`."
         )
     if value[1] != 1:
         raise ValueError(
@@ -58,7 +60,8 @@ def _output_shape(name: str, network: Any) -> Any:
             f"{name}={network!r}. Give it a `keras.Input`, or call it once on "
             "a batch of observations."
         )
-    return network.output_shape
+    # Subclassed models need not tell.
+    return getattr(network, "output_shape", None)
 
 
 def _is_shape(shape: Any) -> bool:

@@ -22,7 +22,6 @@ from keras_rlkit.ops import (
     select_action_values,
     soft_update,
 )
-from keras_rlkit.ops.replicas import num_replicas
 from keras_rlkit.utils import (
     check_fraction,
     check_positive_integer,
@@ -186,16 +185,6 @@ class DoubleDQN(Agent):
         """Shape of the Q values that the network gives, batch first."""
         return self.q_network.output_shape
 
-    def compile(self, *arguments: Any, **settings: Any) -> None:
-        """Choose optimizer, loss and metrics; see `keras.Model.compile`."""
-        if num_replicas() > 1:
-            raise ValueError(
-                "`DoubleDQN` trains on one device. Received: a `tf.distribute` "
-                f"strategy of {num_replicas()} replicas. Make and compile it "
-                "outside of the strategy's scope."
-            )
-        super().compile(*arguments, **settings)
-
     @property
     def losses(self) -> list:
         """What regularisers and `add_loss` of the network ask for."""
@@ -303,6 +292,7 @@ class DoubleDQN(Agent):
         """Make what `fit` calls for each execution; see `keras.Model`."""
         if self.train_function is not None and not force:
             return
+        _check_replicas(self)
         super().make_train_function(force)
         if can_scan(self):
             self.train_function = make_scan(self, self.train_function)
@@ -381,6 +371,16 @@ class DoubleDQN(Agent):
         return cls(**{**config, **networks})
 
 
+def _check_replicas(model: keras.Model) -> None:
+    strategy = getattr(model, "distribute_strategy", None)
+    if strategy is not None and strategy.num_replicas_in_sync > 1:
+        raise ValueError(
+            "`DoubleDQN` trains on one device. Received: a `tf.distribute` "
+            f"strategy of {strategy.num_replicas_in_sync} replicas. Make it "
+            "and train it outside of the strategy's scope."
+        )
+
+
 def _check_network(network: Any) -> None:
     if not isinstance(network, keras.Model) or not network.built:
         raise ValueError(
@@ -392,7 +392,9 @@ def _check_network(network: Any) -> None:
     if not isinstance(shape, tuple) or len(shape) != 2 or shape[-1] is None:
         raise ValueError(
             "`q_network` must have one output of shape (batch, num_actions). "
-            f"Received: a network with output shape {shape}."
+            f"Received: a network with output shape {shape}. A subclassed "
+            "model tells its shapes within a functional one: "
+            "`keras.Model(inputs, network(inputs))`."
         )
 
 

@@ -68,15 +68,6 @@ def assign_on_replica(variables: list, values: list) -> None:
     context.merge_call(assign_everywhere, args=(values,))
 
 
-def num_replicas() -> int:
-    """Return how many replicas the strategy in whose scope this is has."""
-    if keras.backend.backend() != "tensorflow":
-        return 1
-    import tensorflow as tf
-
-    return tf.distribute.get_strategy().num_replicas_in_sync
-
-
 def _replica_context():
     """Return the context of one replica of several, or `None`."""
     if keras.backend.backend() != "tensorflow":

@@ -360,6 +360,25 @@ def test_bad_arguments_raise():
             new_agent().compile("adam", **{name: ["mse"]})
 
 
+class Subclassed(keras.Model):
+    def call(self, inputs):
+        return inputs[:, :2]
+
+
+def test_subclassed_networks_tell_their_shapes_in_a_functional_model():
+    network = Subclassed()
+    network(np.zeros((1, 3)))
+    with pytest.raises(ValueError, match=r"`keras.Model\(inputs, network"):
+        rlk.models.ActorCritic(network)
+    inputs = keras.Input((3,))
+    policy = keras.Model(inputs, network(inputs))
+    value = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    assert rlk.models.ActorCritic(policy, value).output_shape == {
+        "policy": (None, 2),
+        "value": (None,),
+    }
+
+
 def test_batch_without_advantages_raises():
     targets = {"action": TARGETS["action"], "value": TARGETS["value"]}
     with pytest.raises(ValueError, match="`y` must be a dictionary .*without"):

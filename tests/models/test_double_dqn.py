@@ -405,6 +405,10 @@ def test_networks_that_do_not_fit():
     )
     with pytest.raises(ValueError, match=r"output shape \(None, 6, 6, 2\)"):
         rlk.models.DoubleDQN(pixels)
+    subclassed = keras.Model()
+    subclassed.built = True
+    with pytest.raises(ValueError, match=r"`keras.Model\(inputs, network"):
+        rlk.models.DoubleDQN(subclassed)
 
 
 @pytest.mark.parametrize("double", [True, False])

@@ -98,18 +98,30 @@ def collect():
     environment = gymnasium.make("CartPole-v1")
     buffer = rlk.replay.EpisodeBuffer.for_environment(environment, discount=0.9)
     model = network(2)
-    rlk.callbacks.CollectEpisodes(
+    collector = rlk.callbacks.CollectEpisodes(
         environment, buffer, rlk.policies.Categorical(), episodes_per_epoch=1
-    ).set_model(model)
+    )
+    with mirrored.scope():
+        collector.set_model(model)
+
+
+def train_q_network():
+    with mirrored.scope():
+        agent = rlk.models.DoubleDQN(network(2))
+    # The strategy is that of the model, wherever it is compiled and trained.
+    agent.compile("sgd", "mse")
+    agent.train_on_batch(x, {
+        "action": action,
+        "reward": advantage,
+        "discount": advantage,
+        "next_observation": x,
+    })
 
 
 refused = []
-for attempt in (
-    lambda: rlk.models.DoubleDQN(network(2)).compile("sgd", "mse"), collect
-):
+for attempt in (train_q_network, collect):
     try:
-        with mirrored.scope():
-            attempt()
+        attempt()
     except ValueError as error:
         refused.append(str(error))
 print("RESULT", json.dumps([results, refused]))

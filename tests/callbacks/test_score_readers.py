@@ -107,7 +107,8 @@ def test_the_first_score_is_the_best_one_so_far(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "watcher", [keras.callbacks.EarlyStopping, keras.callbacks.ReduceLROnPlateau]
+    "watcher",
+    [keras.callbacks.EarlyStopping, keras.callbacks.ReduceLROnPlateau],
 )
 def test_waiting_for_a_score_is_no_reason_to_warn(watcher):
     watch = watcher("evaluation_return", mode="max", patience=9)

@@ -108,7 +108,9 @@ def _fill_gaps(x: np.ndarray, values: np.ndarray) -> np.ndarray:
     known = ~np.isnan(values)
     if not known.any():
         return values
-    return np.interp(x, x[known], values[known], left=np.nan, right=np.nan)
+    between = np.interp(x, x[known], values[known], left=np.nan, right=np.nan)
+    # A file of several trainings, one after the other, goes back in `x`.
+    return np.where(known, values, between)
 
 
 def _read(

@@ -129,6 +129,15 @@ def test_runs_that_were_measured_in_different_epochs(tmp_path, figures):
     }
 
 
+def test_one_file_of_two_trainings(tmp_path, figures):
+    # `append=True`, and the second one counts its epochs from 0 again.
+    path = write(tmp_path / "0.csv", "0,100,1,,", "1,200,2,,", "0,300,7,,")
+    learning_curve(
+        path, x="epoch", y={"episode_return": "y"}, path=tmp_path / "curve.png"
+    )
+    assert lines_of(figures[0]) == [[[0, 1], [1, 2], [0, 7]]]
+
+
 def test_lines_to_compare_with(tmp_path, figures):
     run = write(tmp_path / "run.csv", "0,100,1,1,")
     learning_curve(

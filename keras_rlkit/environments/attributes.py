@@ -11,6 +11,7 @@ import numpy as np
 
 from keras_rlkit.environments.calls import CountedCall
 from keras_rlkit.environments.parts import (
+    DICTIONARIES,
     PLAIN,
     SPACES,
     attributes_of,
@@ -20,9 +21,11 @@ from keras_rlkit.environments.parts import (
     is_environment,
     is_fixed,
     is_named_tuple,
+    is_plain,
     is_plain_object,
     name_of,
     objects_inside,
+    setting_key,
     spaces_inside,
 )
 from keras_rlkit.environments.restorer import Restorer
@@ -72,8 +75,8 @@ def copy_layers(
 
     Args:
         environment: `gymnasium.Env` or `gymnasium.vector.VectorEnv`.
-        known: Names of the classes of which an environment that was just made
-            holds objects; no other objects are copied. Defaults to any.
+        known: Keys of `objects_inside` of an environment that was just made;
+            no other objects are copied. Defaults to any.
 
     Returns:
         The state, `None` if nothing can be copied; and for each layer that is
@@ -129,7 +132,7 @@ class _Copier:
             items = [self.copy(item) for item in value]
             return {"tuple": items, "class": name_of(value)}
         if is_fixed(value):
-            return {"fixed": fixed_name(value)}
+            return {"fixed": self._known_setting(value)}
         if isinstance(value, enum.Enum):
             self._check_known(value)
             return {"member": value.name, "class": name_of(value)}
@@ -149,9 +152,14 @@ class _Copier:
         if type(value) is collections.deque:
             items = [self.copy(item) for item in value]
             return {"deque": items, "maxlen": value.maxlen}
-        if type(value) is dict:
+        if type(value) in DICTIONARIES:
+            node = {} if type(value) is dict else {"kind": name_of(value)}
+            if type(value) is collections.defaultdict:
+                node["maker"] = self.copy(value.default_factory)
             items = [[self.copy(k), self.copy(v)] for k, v in value.items()]
-            return {"dict": items}
+            return {**node, "dict": items}
+        if type(value) is set:
+            return {"set": self._items_of_set(value)}
         if isinstance(value, np.random.Generator):
             return {"generator": value.bit_generator.state}
         if type(value) is random.Random:
@@ -203,11 +211,10 @@ class _Copier:
             return {"function": fixed_name(value), "parts": cells}
         if isinstance(value, types.MethodType):
             owner = [self.copy(value.__self__)]
-            return {"method": fixed_name(value), "parts": owner}
+            return {"method": value.__qualname__, "parts": owner}
         if type(value) is functools.partial:
             parts = [value.func, value.args, value.keywords]
             return {"partial": "", "parts": [self.copy(p) for p in parts]}
-        # Sets are refused too: a copy has another order, which a game may use.
         if not is_plain_object(value):
             raise CannotCopyError(name_of(value))
         self._check_known(value)
@@ -215,12 +222,32 @@ class _Copier:
         attributes = {name: self.copy(part) for name, part in held}
         return {"object": name_of(value), "attributes": attributes}
 
+    def _items_of_set(self, value: set) -> list[dict[str, Any]]:
+        items = list(value)
+        if not all(map(is_plain, items)):
+            raise CannotCopyError("set of objects")
+        # In which order a set gives its items depends on how it grew, and a
+        # game may use it: from here on it is as the restored one will be.
+        value.clear()
+        value.update(items)
+        return [self.copy(item) for item in items]
+
     def _check_known(self, value: Any) -> None:
         # Loading makes objects of no other classes than those it finds.
         if self._known is not None and name_of(value) not in self._known:
             raise CannotCopyError(
                 f"{name_of(value)}, of which a new environment has none"
             )
+
+    def _known_setting(self, value: Any) -> str:
+        name = fixed_name(value)
+        known = self._known is None or setting_key(name) in self._known
+        # Locks have no name: whichever stands there does.
+        if name and not known:
+            raise CannotCopyError(
+                f"{name}, which a new environment doesn't hold"
+            )
+        return name
 
     def _plain_array(self, array: np.ndarray) -> np.ndarray:
         if array.dtype.kind not in "biufcSU":

@@ -4,7 +4,10 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from keras_rlkit.environments.parts import is_environment
+from keras_rlkit.environments.parts import (
+    environments_inside,
+    is_environment,
+)
 
 PLAYED_BY = ("reset", "step")
 
@@ -73,7 +76,9 @@ def count_calls(environment: Any) -> list[Calls]:
     new = Calls()
     counting: dict[int, Calls] = {}
     for core in environments_of(environment).values():
-        if _environments_held(core):
+        # What is made of others is played when they are; but one may also hold
+        # another only to look something up.
+        if environments_inside(core):
             continue
         known = vars(core).get("step")
         if isinstance(known, CountedCall):
@@ -88,6 +93,8 @@ def count_calls(environment: Any) -> list[Calls]:
 def _environments_held(environment: Any) -> list[Any]:
     found = []
     for part in vars(environment).values():
+        if type(part) is dict:
+            part = list(part.values())
         parts = part if type(part) in (list, tuple) else [part]
         found += [item for item in parts if is_environment(item)]
     return found

@@ -8,12 +8,19 @@ import random
 import sys
 import threading
 import types
+import zlib
 from typing import Any
 
 import numpy as np
 
 PLAIN = {type(None), bool, int, float, str}
-COLLECTIONS = {tuple, list, collections.deque}
+COLLECTIONS = {tuple, list, set, collections.deque}
+DICTIONARIES = {
+    dict,
+    collections.Counter,
+    collections.OrderedDict,
+    collections.defaultdict,
+}
 SPACES = (
     "observation_space",
     "action_space",
@@ -83,9 +90,28 @@ def is_fixed(value: Any) -> bool:
 
 def fixed_name(value: Any) -> str:
     """Return the name by which two settings are known to be the same."""
-    return getattr(value, "__qualname__", None) or getattr(
+    name = getattr(value, "__qualname__", None) or getattr(
         value, "__name__", ""
     )
+    if not isinstance(value, types.FunctionType) or "<lambda>" not in name:
+        return name
+    # Several have the same name, as the stages in a list.
+    code, defaults = value.__code__, value.__defaults__ or ()
+    numbers = [n for n in (*code.co_consts, *defaults) if is_plain(n)]
+    content = repr((code.co_code, code.co_names, numbers))
+    return f"{name} {zlib.crc32(content.encode())}"
+
+
+def setting_key(name: str) -> str:
+    """Return the key of a setting where objects stand by their classes."""
+    return f"setting {name}"
+
+
+def is_plain(value: Any) -> bool:
+    """Return whether this is a number or a string, or a tuple of such."""
+    if type(value) is tuple:
+        return all(map(is_plain, value))
+    return type(value) in PLAIN
 
 
 def is_named_tuple(value: Any) -> bool:
@@ -161,14 +187,18 @@ def objects_inside(environment: Any) -> dict[str, Any]:
         environment: `gymnasium.Env` or `gymnasium.vector.VectorEnv`.
 
     Returns:
-        Objects by the full names of their classes.
+        Objects by the full names of their classes; and settings, which are
+        never made anew, by `setting_key`.
     """
     found: dict[str, Any] = {}
     seen: set[int] = set()
     to_see = [environment]
     while to_see:
         value = to_see.pop()
-        if type(value) in PLAIN or id(value) in seen or is_fixed(value):
+        if type(value) in PLAIN or id(value) in seen:
+            continue
+        if is_fixed(value):
+            found.setdefault(setting_key(fixed_name(value)), value)
             continue
         seen.add(id(value))
         own = isinstance(value, enum.Enum) or is_named_tuple(value)
@@ -183,10 +213,14 @@ def objects_inside(environment: Any) -> dict[str, Any]:
 def _parts(value: Any) -> list[Any]:
     if type(value) in COLLECTIONS or is_named_tuple(value):
         return list(value)
-    if type(value) is dict:
-        return [*value, *value.values()]
+    if type(value) in DICTIONARIES:
+        maker = getattr(value, "default_factory", None)
+        return [*value, *value.values(), maker]
     if isinstance(value, types.FunctionType):
-        return cells_of(value)
+        try:
+            return cells_of(value)
+        except ValueError:  # A cell that is empty as yet.
+            return []
     if isinstance(value, types.MethodType):
         return [value.__self__]
     if isinstance(value, functools.partial):

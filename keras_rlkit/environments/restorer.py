@@ -2,17 +2,20 @@
 
 import collections
 import random
+import types
 from typing import Any
 
 import numpy as np
 
 from keras_rlkit.environments.parts import (
+    DICTIONARIES,
     SPACES,
     attributes_of,
     cells_of,
     environments_inside,
     fixed_name,
     name_of,
+    setting_key,
     spaces_inside,
 )
 
@@ -32,8 +35,7 @@ class Restorer:
     def restore(self, node: dict[str, Any], present: Any) -> Any:
         """Return the object of a node; `present` is what stands there now."""
         if "fixed" in node:
-            _check_same(node["fixed"], fixed_name(present))
-            return present
+            return self._find_setting(node["fixed"], present)
         if "value" in node:
             return node["value"]
         if "scalar" in node:
@@ -52,7 +54,7 @@ class Restorer:
         self._made.append(present)
         if "environment" in node:
             self._restore_layer(node, present)
-        elif "parts" in node:
+        elif "parts" in node and "method" not in node:
             self._restore_parts(node, present)
         else:
             self._made[number] = self._make_changing(node, present, number)
@@ -75,6 +77,8 @@ class Restorer:
             made = present if known else np.random.RandomState()
             made.set_state(node["legacy"])
             return made
+        if "method" in node:
+            return self._bind_method(node, present)
         if "object" in node:
             return self._restore_object(node, present, number)
         # A collection is known before its items, which may hold it.
@@ -85,12 +89,39 @@ class Restorer:
             made = collections.deque(maxlen=node["maxlen"])
             self._made[number] = made
             made.extend(self._items(node["deque"], present))
+        elif "set" in node:
+            made = self._made[number] = set()
+            made.update(self._items(node["set"], None))
         else:
-            made = self._made[number] = {}
             present = present if isinstance(present, dict) else {}
+            made = self._made[number] = self._make_dictionary(node, present)
             for key_node, item in node["dict"]:
                 key = self.restore(key_node, None)
                 made[key] = self.restore(item, present.get(key))
+        return made
+
+    def _find_setting(self, name: str, present: Any) -> Any:
+        if name != fixed_name(present):
+            # The environment has chosen another one of those it has.
+            return self._example(setting_key(name))
+        return present
+
+    def _bind_method(self, node: dict, present: Any) -> Any:
+        owner = getattr(present, "__self__", None)
+        owner = self._items(node["parts"], [owner])[0]
+        if getattr(present, "__qualname__", "") == node["method"]:
+            return types.MethodType(present.__func__, owner)
+        kind = owner if isinstance(owner, type) else type(owner)
+        function = getattr(kind, node["method"].rpartition(".")[2], None)
+        _check_same(node["method"], getattr(function, "__qualname__", ""))
+        return function if kind is owner else function.__get__(owner)
+
+    def _make_dictionary(self, node: dict, present: dict) -> dict:
+        kinds = {name_of(kind()): kind for kind in DICTIONARIES}
+        made = kinds[node["kind"]]() if "kind" in node else {}
+        if "maker" in node:
+            maker = getattr(present, "default_factory", None)
+            made.default_factory = self.restore(node["maker"], maker)
         return made
 
     def _restore_layer(self, node: dict, present: Any) -> None:
@@ -103,14 +134,11 @@ class Restorer:
         self._items(node["spaces"], spaces)
 
     def _restore_parts(self, node: dict, present: Any) -> None:
-        """Restore what a space, a function or a method holds, in its place."""
+        """Restore what a space or a function holds, in its place."""
         if "space" in node:
             _check_same(node["space"], name_of(present))
             held = [present._np_random, *spaces_inside(present)]
             present._np_random = self._items(node["parts"], held)[0]
-        elif "method" in node:
-            _check_same(node["method"], fixed_name(present))
-            self._items(node["parts"], [present.__self__])
         elif "function" in node:
             _check_same(node["function"], fixed_name(present))
             parts = self._items(node["parts"], cells_of(present))

@@ -338,7 +338,18 @@ class VectorAdapter:
             # Policies draw from distributions without bounds.
             low, high = self.action_space.low, self.action_space.high
             actions = np.clip(actions, low, high)
-        return actions.astype(self.action_space.dtype)
+        dtype = self.action_space.dtype
+        if (
+            dtype.kind == "f"
+            and not (np.abs(actions) <= np.finfo(dtype).max).all()
+        ):
+            # NaN passes every clip; a space may have no bounds.
+            raise ValueError(
+                f"`actions` must be finite in {dtype}, no NaN and no infinity. "
+                f"Received: actions={actions!r}. Look for weights of NaN and "
+                "for a learning rate that is too large."
+            )
+        return actions.astype(dtype)
 
     def _cast(self, observation: Any, copy: bool) -> np.ndarray:
         array, dtype = np.asarray(observation), self.observation_dtype

@@ -101,3 +101,14 @@ def test_environments_of_a_wrapped_vector():
     assert found[:2] == [wrapped, vector]
     cores = [single.unwrapped for single in vector.envs]
     assert all(any(part is core for part in found) for core in cores)
+
+
+def test_one_that_holds_another_only_to_look_something_up():
+    environment = gymnasium.make("CartPole-v1").unwrapped
+    environment.models = {"other": gymnasium.make("CartPole-v1")}
+    counting = count_calls(environment)
+    environment.reset(seed=0)
+    assert total(counting) == 1
+    assert environment.models["other"].unwrapped in (
+        environments_of(environment).values()
+    )

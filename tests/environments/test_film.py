@@ -178,7 +178,7 @@ def test_wrappers_around_a_vector_are_kept(name, mode):
     expected = played.reset(seed=5)
     for _ in range(40):
         step, known = film.step([1]), played.step([1, 1])
-        for part, whole in zip(step[:-1], known[:-1], strict=True):
+        for part, whole in zip(step[:6], known[:6], strict=True):
             np.testing.assert_array_equal(part, whole[:1])
     assert film.num_envs == 1 and expected.shape[0] == 2
     assert film.observation_space == played.observation_space
@@ -297,7 +297,7 @@ def test_wrappers_that_can_not_be_made_again(tmp_path):
 class Gathers(gymnasium.Wrapper):
     def __init__(self, env):
         super().__init__(env)
-        self.seen = set()
+        self.seen = {object()}
 
 
 def test_what_can_not_be_taken_over_is_said():

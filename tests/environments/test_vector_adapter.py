@@ -956,3 +956,13 @@ def test_true_returns_of_one_environment():
     adapter = as_vector(TimeLimit(Diary((99,)), 1))
     adapter.reset()
     assert adapter.step([0]).episode_return is None
+
+
+@pytest.mark.parametrize("action", [np.nan, np.inf, 1e39])
+def test_actions_that_no_bound_clips_are_refused(action):
+    environment = as_vector(gymnasium.make("Pendulum-v1").unwrapped)
+    bounds = gymnasium.spaces.Box(-np.inf, np.inf, (1,), np.float32)
+    environment.action_space = bounds
+    environment.reset(seed=0)
+    with pytest.raises(ValueError, match="`actions` must be finite in float32"):
+        environment.step(np.array([[action]]))

@@ -9,6 +9,7 @@ import keras
 from keras import ops
 
 from keras_rlkit.ops import (
+    distribution_samples,
     predicted_marginals,
     predicted_scores,
     scoring_rules,
@@ -189,7 +190,9 @@ def continuous_ranked_probability_score(
     score = predicted_scores.exact_crps(targets, distribution)
     if score is not None:
         return score
-    samples = predicted_scores.draw(targets, distribution, num_samples, seed)
+    samples = distribution_samples.draw(
+        targets, distribution, num_samples, seed
+    )
     return scoring_rules.sample_crps(
         ops.cast(targets, "float32"), ops.cast(samples, "float32")
     )

@@ -39,41 +39,6 @@ def exact_crps(targets: Any, distribution: Any) -> Any:
     return ops.cast(score, marginals.float_type(base))
 
 
-def draw(
-    targets: Any, distribution: Any, num_samples: int, seed: Any = None
-) -> Any:
-    """Return samples of each output, under XLA too.
-
-    XLA has no kernel for what TFP draws negative binomials with, alone or as
-    parts of mixtures. In their place outputs are drawn independently.
-
-    Args:
-        targets: Tensor of the distribution's shape.
-        distribution: A distribution.
-        num_samples: Positive integer.
-        seed: Two integers, or None.
-
-    Returns:
-        Float or integer tensor `(num_samples, ...)`, like the targets or
-        broadcast to them.
-    """
-    base = inner_distribution(distribution)
-    if not _has_negative_binomial(base):
-        samples = distribution.sample(num_samples, seed=seed)
-        while len(samples.shape) < len(targets.shape) + 1:
-            samples = ops.expand_dims(samples, axis=1)
-        return samples
-    if not marginals.mixture_components(base):
-        return _draw_negative_binomial(targets, base, num_samples, seed)
-    seeds = _seeds(seed)
-    (samples,) = marginals.by_component(
-        base,
-        lambda targets, part: (draw(targets, part, num_samples, next(seeds)),),
-        targets,
-    )
-    return _draw_component(base, samples, next(seeds))
-
-
 def _normal_mixture_parameters(targets, mixture):
     """Weights, means and scales, `(..., K)`, or None if others take part."""
     parts = marginals.mixture_components(mixture)
@@ -94,48 +59,6 @@ def _normal_mixture_parameters(targets, mixture):
         ops.moveaxis(values + zeros, axis, -1)
         for values in (weights, means, scales)
     ]
-
-
-def _has_negative_binomial(base):
-    parts = marginals.mixture_components(base)
-    if parts:
-        return any(map(_has_negative_binomial, parts))
-    return kind(base) == "NegativeBinomial"
-
-
-def _seeds(seed):
-    """Yield seeds that differ from each other and from other mixtures'."""
-    number = 1
-    while True:
-        if seed is None:
-            yield None
-        else:
-            yield ops.cast(ops.convert_to_tensor(seed), "int32") * 31 + number
-        number += 1
-
-
-def _draw_negative_binomial(targets, base, num_samples, seed):
-    import tensorflow_probability as tfp
-
-    seeds = _seeds(seed)
-    zeros = ops.zeros_like(ops.cast(targets, base.dtype))
-    rate = tfp.distributions.Gamma(
-        base.total_count + zeros, log_rate=-base.logits_parameter()
-    ).sample(num_samples, seed=next(seeds))
-    return tfp.distributions.Poisson(rate).sample(seed=next(seeds))
-
-
-def _draw_component(mixture, samples, seed):
-    """Choose among samples of the components."""
-    import tensorflow_probability as tfp
-
-    axis = marginals.component_axis(mixture)
-    samples = ops.moveaxis(samples, axis, -1)
-    weights = ops.moveaxis(marginals.component_weights(mixture), axis, -1)
-    weights += ops.zeros_like(samples)
-    choice = tfp.distributions.Categorical(probs=weights).sample(seed=seed)
-    chosen = ops.one_hot(choice, weights.shape[-1], dtype="bool")
-    return ops.sum(ops.where(chosen, samples, 0.0), axis=-1)
 
 
 def _log_normal_crps(targets, base):

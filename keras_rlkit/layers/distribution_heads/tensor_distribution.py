@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from keras_rlkit.ops.distribution_samples import draw_one
+
 CONVERSIONS = ("mean", "mode", "sample", "probabilities")
 
 
@@ -74,7 +76,10 @@ def _tensor_value(distribution, convert_to_tensor):
         convert_to_tensor, convert_to_tensor
     )
     try:
-        value = getattr(distribution, method)()
+        if method == "sample":
+            value = draw_one(distribution)
+        else:
+            value = getattr(distribution, method)()
     except (AttributeError, NotImplementedError) as error:
         raise ValueError(
             f"A {type(distribution).__name__} distribution has no "

@@ -174,16 +174,6 @@ class DoubleDQN(keras.Model):
         """Shape of the Q values that the network gives, batch first."""
         return self.q_network.output_shape
 
-    def compile(self, *arguments: Any, **settings: Any) -> None:
-        """Choose optimizer, loss and metrics; see `keras.Model.compile`."""
-        if num_replicas() > 1:
-            raise ValueError(
-                "`DoubleDQN` trains on one device. Received: a `tf.distribute` "
-                f"strategy of {num_replicas()} replicas. Make and compile it "
-                "outside of the strategy's scope."
-            )
-        super().compile(*arguments, **settings)
-
     @property
     def losses(self) -> list:
         """What regularisers and `add_loss` of the network ask for."""
@@ -203,6 +193,7 @@ class DoubleDQN(keras.Model):
         training: bool = True,
     ) -> Any:
         """Compare Q(s, a) with its target through the compiled loss."""
+        _check_replicas()
         _check_batch(y)
         # `fit` on arrays copies the weights into a dictionary shaped like y.
         if isinstance(sample_weight, dict):
@@ -381,6 +372,15 @@ def _check_network(network: Any) -> None:
         raise ValueError(
             "`q_network` must have one output of shape (batch, num_actions). "
             f"Received: a network with output shape {shape}."
+        )
+
+
+def _check_replicas() -> None:
+    if num_replicas() > 1:
+        raise ValueError(
+            "`DoubleDQN` trains on one device. Received: a `tf.distribute` "
+            f"strategy of {num_replicas()} replicas. Make and compile it "
+            "outside of the strategy's scope."
         )
 
 

@@ -103,10 +103,19 @@ def collect():
     ).set_model(model)
 
 
+def learn_q_values():
+    agent = rlk.models.DoubleDQN(network(2))
+    agent.compile("sgd", "mse")
+    numbers = {key: advantage for key in ("reward", "discount")}
+    batch = {"action": action, "next_observation": x, **numbers}
+    data = tf.data.Dataset.from_tensor_slices((x[:4], {
+        key: values[:4] for key, values in batch.items()
+    }))
+    agent.fit(data.batch(4), verbose=0)
+
+
 refused = []
-for attempt in (
-    lambda: rlk.models.DoubleDQN(network(2)).compile("sgd", "mse"), collect
-):
+for attempt in (learn_q_values, collect):
     try:
         with mirrored.scope():
             attempt()

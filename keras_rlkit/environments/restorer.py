@@ -103,7 +103,8 @@ class Restorer:
     def _find_setting(self, name: str, present: Any) -> Any:
         if name != fixed_name(present):
             # The environment has chosen another one of those it has.
-            return self._example(setting_key(name))
+            present = self._examples.get(setting_key(name), present)
+            _check_same(name, fixed_name(present))
         return present
 
     def _bind_method(self, node: dict, present: Any) -> Any:

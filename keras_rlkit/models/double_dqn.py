@@ -7,6 +7,11 @@ import numpy as np
 
 from keras_rlkit.models.added_losses import AddedLosses
 from keras_rlkit.models.agent import Agent
+from keras_rlkit.models.double_dqn_checks import (
+    check_batch,
+    check_network,
+    check_replicas,
+)
 from keras_rlkit.models.fused_update import can_fuse, fused_train_step
 from keras_rlkit.models.jax_execution import can_scan, make_scan
 from keras_rlkit.models.shared_layers import (
@@ -27,8 +32,6 @@ from keras_rlkit.utils import (
     check_positive_integer,
     register,
 )
-
-BATCH_KEYS = ("action", "reward", "discount", "next_observation")
 
 
 @register
@@ -134,7 +137,7 @@ class DoubleDQN(Agent):
                 f"target_update_rate={target_update_rate}, "
                 f"target_update_period={period}. Leave one at its default."
             )
-        _check_network(q_network)
+        check_network(q_network)
         self.q_network = q_network
         self.target_update_rate = target_update_rate
         self.target_update_period = target_update_period
@@ -204,7 +207,7 @@ class DoubleDQN(Agent):
         training: bool = True,
     ) -> Any:
         """Compare Q(s, a) with its target through the compiled loss."""
-        _check_batch(y)
+        check_batch(y)
         # `fit` on arrays copies the weights into a dictionary shaped like y.
         if isinstance(sample_weight, dict):
             sample_weight = sample_weight["action"]
@@ -292,7 +295,7 @@ class DoubleDQN(Agent):
         """Make what `fit` calls for each execution; see `keras.Model`."""
         if self.train_function is not None and not force:
             return
-        _check_replicas(self)
+        check_replicas(self)
         super().make_train_function(force)
         if can_scan(self):
             self.train_function = make_scan(self, self.train_function)
@@ -369,42 +372,3 @@ class DoubleDQN(Agent):
             {"q_network": config["q_network"]}, custom_objects
         )
         return cls(**{**config, **networks})
-
-
-def _check_replicas(model: keras.Model) -> None:
-    strategy = getattr(model, "distribute_strategy", None)
-    if strategy is not None and strategy.num_replicas_in_sync > 1:
-        raise ValueError(
-            "`DoubleDQN` trains on one device. Received: a `tf.distribute` "
-            f"strategy of {strategy.num_replicas_in_sync} replicas. Make it "
-            "and train it outside of the strategy's scope."
-        )
-
-
-def _check_network(network: Any) -> None:
-    if not isinstance(network, keras.Model) or not network.built:
-        raise ValueError(
-            "`q_network` must be a built Keras model. Received: "
-            f"q_network={network!r}. Give it a `keras.Input`, or call it once "
-            "on a batch of observations."
-        )
-    shape = getattr(network, "output_shape", None)
-    if not isinstance(shape, tuple) or len(shape) != 2 or shape[-1] is None:
-        raise ValueError(
-            "`q_network` must have one output of shape (batch, num_actions). "
-            f"Received: a network with output shape {shape}. A subclassed "
-            "model tells its shapes within a functional one: "
-            "`keras.Model(inputs, network(inputs))`."
-        )
-
-
-def _check_batch(transition: Any) -> None:
-    names = list(transition) if isinstance(transition, dict) else []
-    missing = [key for key in BATCH_KEYS if key not in names]
-    if missing:
-        raise ValueError(
-            f"`y` must be a dictionary with the keys {list(BATCH_KEYS)}. "
-            f"Received: {names or type(transition).__name__}, without "
-            f"{missing}. Batches of this form come from "
-            "`ReplayBuffer.dataset`."
-        )

@@ -70,8 +70,9 @@ def gaussian_log_probability(mean: Any, log_scale: Any, action: Any) -> Any:
             of the action space, [B, D].
 
     Returns:
-        float32 tensor, [B]. Finite, with finite gradients: where these would
-        be no float32, beyond 1e18 standard deviations, they are bounded.
+        float32 tensor, [B]. Finite, and so are its gradients for actions
+        within 1e20 of the mean: beyond 1e18 standard deviations, where
+        these would be no float32, they are bounded.
 
     Raises:
         ValueError: If a rank is wrong or sizes differ.

@@ -1,0 +1,72 @@
+"""Checks of what double Q-learning is given."""
+
+from typing import Any
+
+import keras
+
+BATCH_KEYS = ("action", "reward", "discount", "next_observation")
+
+
+def check_replicas(model: keras.Model) -> None:
+    """Raise if a model is to be trained by several replicas.
+
+    Args:
+        model: Keras model.
+
+    Raises:
+        ValueError: If it was made under a `tf.distribute` strategy of more
+            than one replica, or is in the scope of one.
+    """
+    strategy = getattr(model, "distribute_strategy", None)
+    if strategy is not None and strategy.num_replicas_in_sync > 1:
+        raise ValueError(
+            "`DoubleDQN` trains on one device. Received: a `tf.distribute` "
+            f"strategy of {strategy.num_replicas_in_sync} replicas. Make it "
+            "and train it outside of the strategy's scope."
+        )
+
+
+def check_network(network: Any) -> None:
+    """Raise if a network doesn't give one value for each action.
+
+    Args:
+        network: What is to be the Q network.
+
+    Raises:
+        ValueError: If it is not a built Keras model with one output
+            [B, num_actions].
+    """
+    if not isinstance(network, keras.Model) or not network.built:
+        raise ValueError(
+            "`q_network` must be a built Keras model. Received: "
+            f"q_network={network!r}. Give it a `keras.Input`, or call it once "
+            "on a batch of observations."
+        )
+    shape = getattr(network, "output_shape", None)
+    if not isinstance(shape, tuple) or len(shape) != 2 or shape[-1] is None:
+        raise ValueError(
+            "`q_network` must have one output of shape (batch, num_actions). "
+            f"Received: a network with output shape {shape}. A subclassed "
+            "model tells its shapes within a functional one: "
+            "`keras.Model(inputs, network(inputs))`."
+        )
+
+
+def check_batch(transition: Any) -> None:
+    """Raise if the targets of a batch are not those of transitions.
+
+    Args:
+        transition: What `fit` was given as targets.
+
+    Raises:
+        ValueError: If it is not a dictionary, or lacks a key.
+    """
+    names = list(transition) if isinstance(transition, dict) else []
+    missing = [key for key in BATCH_KEYS if key not in names]
+    if missing:
+        raise ValueError(
+            f"`y` must be a dictionary with the keys {list(BATCH_KEYS)}. "
+            f"Received: {names or type(transition).__name__}, without "
+            f"{missing}. Batches of this form come from "
+            "`ReplayBuffer.dataset`."
+        )

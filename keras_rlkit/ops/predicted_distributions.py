@@ -9,12 +9,18 @@ import keras
 from keras import ops
 
 from keras_rlkit.ops import (
-    distribution_samples,
     predicted_marginals,
+    predicted_samples,
     predicted_scores,
     scoring_rules,
 )
-from keras_rlkit.ops.distribution_parts import independent_outputs, kind
+from keras_rlkit.ops.distribution_parts import (
+    independent_outputs,
+    kind,
+    unwrapped,
+)
+
+_COUNTS = ("Binomial", "NegativeBinomial", "Poisson")
 
 
 def is_distribution(value: Any) -> bool:
@@ -146,7 +152,13 @@ def negative_log_likelihood(targets: Any, distribution: Any) -> Any:
     Returns:
         Float tensor of the batch shape.
     """
-    return -distribution.log_prob(targets)
+    base = unwrapped(distribution)
+    if kind(base) not in _COUNTS:
+        return -distribution.log_prob(targets)
+    # A small difference of large numbers.
+    precise = predicted_marginals.in_float64(base)
+    log_probability = precise.log_prob(ops.cast(targets, precise.dtype))
+    return ops.cast(-log_probability, predicted_marginals.float_type(base))
 
 
 def probability_integral_transform(
@@ -190,9 +202,7 @@ def continuous_ranked_probability_score(
     score = predicted_scores.exact_crps(targets, distribution)
     if score is not None:
         return score
-    samples = distribution_samples.draw(
-        targets, distribution, num_samples, seed
-    )
+    samples = predicted_samples.draw(targets, distribution, num_samples, seed)
     return scoring_rules.sample_crps(
         ops.cast(targets, "float32"), ops.cast(samples, "float32")
     )

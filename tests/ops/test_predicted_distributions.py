@@ -157,3 +157,38 @@ def test_crps_of_a_bernoulli_is_the_brier_score():
         np.array([1, 0]), distribution, num_samples=20_000, seed=(0, 0)
     )
     np.testing.assert_allclose(score, [0.64, 0.04], atol=0.02)
+
+
+@pytest.mark.tensorflow_only
+def test_the_name_is_that_of_single_outputs_inside_any_wrappers():
+    from keras_rlkit.layers.distribution_heads.tensor_distribution import (
+        as_tensor_distribution,
+    )
+
+    head = as_tensor_distribution(tfd().Poisson(np.ones((2, 3), "float32")))
+    wrapped = tfd().Independent(tfd().Independent(head, 1), 1)
+    assert predicted.distribution_name(wrapped) == "Poisson"
+    assert predicted.distribution_name(tfd().Independent(head, 1)) == "Poisson"
+
+
+@pytest.mark.tensorflow_only
+@pytest.mark.parametrize(
+    "make, expected",
+    [
+        (lambda d: d.Poisson(1e6), stats.poisson(1e6)),
+        # 1 / 1025, so that the probability is a float32.
+        (
+            lambda d: d.NegativeBinomial(1e3, probs=1 - 2.0**-10),
+            stats.nbinom(1e3, 2.0**-10),
+        ),
+        (lambda d: d.Binomial(4e6, probs=0.25), stats.binom(4e6, 0.25)),
+    ],
+)
+def test_likelihood_of_large_counts(make, expected):
+    # In float32 the terms of 1e7 leave an error of half a nat.
+    y = np.full((1,), 1_001_000.0, "float32")
+    value = predicted.negative_log_likelihood(y, make(tfd()))
+    assert value.dtype == "float32"
+    np.testing.assert_allclose(
+        np.ravel(value), -expected.logpmf(y.astype("float64")), rtol=1e-4
+    )

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_rlkit.ops.distribution_samples import draw_one
+from keras_rlkit.ops.predicted_samples import draw_one
 
 CONVERSIONS = ("mean", "mode", "sample", "probabilities")
 

@@ -95,19 +95,17 @@ def _draw_counts(targets, base, num_samples, seed):
     """Invert the distribution function: the first count that reaches it."""
     import tensorflow_probability as tfp
 
-    zeros = ops.zeros_like(ops.cast(targets, "float64"))
+    precise = marginals.in_float64(base)
+    # NaN where the parameters are.
+    zeros = ops.zeros_like(ops.cast(targets, "float64")) + 0 * precise.mean()
     one = ops.ones((), "float64")
     level = tfp.distributions.Uniform(zeros, one).sample(num_samples, seed=seed)
-    precise = marginals.in_float64(base)
-
-    def up_to(count):
-        probability = marginals.up_to_target(count, precise)
-        # TensorFlow's incomplete beta function forgets it.
-        probability.set_shape(level.shape)
-        return probability
 
     def is_below(count):
-        return up_to(count) < level
+        up_to = marginals.up_to_target(count, precise)
+        # TensorFlow's incomplete beta function forgets it.
+        up_to.set_shape(level.shape)
+        return up_to < level
 
     def double(below, count):
         short = is_below(count)
@@ -134,8 +132,7 @@ def _draw_counts(targets, base, num_samples, seed):
     _, counts = ops.while_loop(
         lambda below, count: ops.any(count - below > 1), halve, bounds
     )
-    # NaN where the parameters are.
-    counts += 0 * up_to(counts)
+    counts += 0 * level
     return ops.cast(ops.stop_gradient(counts), base.dtype)
 
 

@@ -93,7 +93,8 @@ def _harmless(distribution):
         return _harmless(distribution.components[-1])
     parts = block_distributions(distribution)
     if parts:
-        batch_shape = distribution.batch_shape_tensor()
+        sizes = distribution.batch_shape_tensor()
+        batch_shape = [sizes[i] for i in range(len(distribution.batch_shape))]
         blocks = [
             _as_block(_harmless(part), part, batch_shape) for part in parts
         ]

@@ -35,6 +35,15 @@ def inflated_poisson(t):
     )
 
 
+def blocks(t):
+    parts = [tfd().Normal(t[:, 0], positive(t[:, 1]))]
+    parts += [
+        tfd().Poisson(positive(t[:, 2])),
+        tfd().Exponential(1.0 + t[:, 3] ** 2),
+    ]
+    return tfd().Blockwise(parts)
+
+
 # A distribution of six numbers, and targets it can give.
 OTHERS = {
     "beta": (lambda t: tfd().Beta(positive(t), positive(-t)), np.full(6, 0.3)),
@@ -60,6 +69,7 @@ OTHERS = {
         np.array([1.0, 2.0, 0, 0, 0, 0]),
     ),
     "one_hot": (lambda t: tfd().OneHotCategorical(logits=t), np.eye(6)[2]),
+    "blocks": (blocks, np.array([0.3, 2.0, 0.5])),
     "independent": (
         lambda t: tfd().Independent(tfd().Exponential(positive(t)), 1),
         np.full(6, 2.0),
@@ -116,6 +126,21 @@ def test_under_xla():
     make, _ = OTHERS["uniform"]
     y = make(RAW).quantile(0.3).numpy()
     check(make, RAW, y, [np.nan], jit_compile=True)
+
+
+def test_in_batches_of_any_size():
+    import tensorflow as tf
+
+    loss = rlk.losses.NegativeLogLikelihood(reduction="sum")
+    y = np.tile(np.float32(OTHERS["blocks"][1]), (3, 1))
+    weight = np.float32([1, 0, 2])
+    any_size = [tf.TensorSpec([None, size], "float32") for size in (6, 3)]
+    expected = loss(y, blocks(RAW), weight)
+    y[1] = np.nan
+    found = tf.function(
+        lambda raw, y: loss(y, blocks(raw), weight), input_signature=any_size
+    )(RAW, y)
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
 
 
 HEADS = {

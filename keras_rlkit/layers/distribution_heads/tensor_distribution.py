@@ -1,9 +1,11 @@
 """A TFP distribution that TensorFlow and Keras can also use as a tensor."""
 
 import functools
+import numbers
 from collections.abc import Callable
 from typing import Any
 
+import keras
 import numpy as np
 
 from keras_rlkit.ops.predicted_samples import draw_one
@@ -99,6 +101,8 @@ def _tensor_distribution_class():
     import tensorflow as tf
 
     tfd = distributions()
+    numeric = (numbers.Number, np.ndarray, np.bool_, list, tf.Tensor)
+    numeric += (tf.Variable, keras.Variable)
     own = {"dtype", "numpy", "shape", "tensor_distribution"}
 
     class TensorDistribution(tfd.Distribution):
@@ -132,6 +136,19 @@ def _tensor_distribution_class():
             # what TensorFlow expects of an object that isn't a constant.
             return np.array(self._value, dtype=dtype)
 
+        def __eq__(self, other):
+            # Other distributions are equal to themselves alone, as in TFP.
+            if not isinstance(other, numeric):
+                return self is other
+            return tf.convert_to_tensor(self) == other
+
+        def __ne__(self, other):
+            if not isinstance(other, numeric):
+                return self is not other
+            return tf.convert_to_tensor(self) != other
+
+        __hash__ = object.__hash__
+
         def __bool__(self):
             return bool(self._value)
 
@@ -156,8 +173,8 @@ def _tensor_distribution_class():
 
         return apply
 
-    identity = {"__eq__", "__ne__", "__getitem__"}
-    for name in set(tf.Tensor.OVERLOADABLE_OPERATORS) - identity:
+    stated = {"__eq__", "__ne__", "__getitem__"}
+    for name in set(tf.Tensor.OVERLOADABLE_OPERATORS) - stated:
         setattr(TensorDistribution, name, operator(name))
 
     def to_tensor(value, dtype=None, name=None, as_ref=False):

@@ -109,6 +109,33 @@ def test_numpy_on_the_left_in_products_comparisons_and_traces():
     np.testing.assert_allclose(traced(), np.sqrt(2) * LOC, rtol=1e-6)
 
 
+@pytest.mark.parametrize("other", ["number", "array", "tensor", "list"])
+def test_equality_with_numbers_is_that_of_the_tensor(other):
+    import tensorflow as tf
+
+    other = {
+        "number": np.float32(LOC[1, 0]),
+        "array": LOC[::-1].copy(),
+        "tensor": tf.constant(LOC[::-1].copy()),
+        "list": LOC[::-1].tolist(),
+    }[other]
+    expected = LOC == np.array(other)
+    assert expected.any() and not expected.all()
+    for function in (lambda f: f(), lambda f: tf.function(f)()):
+        for compare in (operator.eq, operator.ne):
+            right = compare(expected, True)
+            found = function(lambda: compare(wrapped(), other))
+            np.testing.assert_array_equal(found, right)
+            found = function(lambda: compare(other, wrapped()))
+            np.testing.assert_array_equal(found, right)
+
+
+def test_equality_with_other_objects_is_identity():
+    one, other = wrapped(), wrapped()
+    assert one == one and one != other and one != None and one != "mean"  # noqa: E711
+    assert {one: 1}[one] == 1 and one in [other, one]
+
+
 def test_a_list_of_distributions_becomes_a_tensor_with_gradient():
     import tensorflow as tf
 

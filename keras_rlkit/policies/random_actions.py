@@ -39,7 +39,7 @@ def forbidden_actions(
     """Ask a model which actions it forbids by -inf.
 
     Args:
-        model: Keras model that `fit` trains.
+        model: Keras model that `fit` trains, or what stands in for one.
         observations: Observations, [N, ...].
         num_actions: Number of actions A.
 
@@ -53,7 +53,8 @@ def forbidden_actions(
     shape = len(observations), num_actions
     takes = getattr(model, "input_shape", None)
     output = None
-    if takes is None or _fits(observations.shape, takes):
+    answers = hasattr(model, "predict_on_batch")
+    if answers and (takes is None or _fits(observations.shape, takes)):
         output = output_of_actions(forward(model, observations))
     if output is None or np.shape(output) != shape:
         return np.zeros(shape, bool)

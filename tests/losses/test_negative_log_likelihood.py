@@ -2,6 +2,7 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
+from keras.src.backend.common import masking
 
 import keras_rlkit as rlk
 
@@ -146,7 +147,7 @@ def test_mask_and_weights_reduce_as_in_keras(reduction, per_sample):
             return HALF_LOG_2_PI + (y_true - y_pred)[..., 0] ** 2 / 2
 
     tensor, prediction = ops.zeros((2, 3, 1)), Unit(np.zeros((2, 3, 1)))
-    keras.src.backend.set_keras_mask(tensor, ops.convert_to_tensor(mask))
+    masking.set_keras_mask(tensor, ops.convert_to_tensor(mask))
     prediction._keras_mask = ops.convert_to_tensor(mask)
     # Keras itself wants the weights in every step.
     steps = None if weight is None else np.repeat(weight[:, None], 3, axis=1)

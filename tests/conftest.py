@@ -25,10 +25,10 @@ RUN_ONCE = (
 )
 RUN_ON_EVERY_BACKEND = (
     "docs/test_examples.py",
-    "replay/test_batches.py",
+    "replay/feeding/test_batches.py",
     "replay/test_episode_buffer.py",
-    "replay/test_jax_layout.py",
-    "replay/test_prioritized.py",
+    "replay/feeding/test_jax_layout.py",
+    "replay/sampling/test_prioritized.py",
     "replay/test_replay_buffer.py",
     "replay/test_update_priorities.py",
 )

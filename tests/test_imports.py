@@ -26,7 +26,7 @@ FLOORS = {
 }
 LEAVES = {
     "tensorflow": (
-        "replay/tf_",
+        "replay/feeding/tf_",
         "models/fused_update.py",
         "policies/tf_",
         "layers/dist",
@@ -40,8 +40,8 @@ LEAVES = {
     "matplotlib": ("plots/",),
     "imageio": ("callbacks/record_episode.py",),
     "minari": ("replay/minari_datasets.py",),
-    "zstandard": ("replay/compressed_frames.py",),
-    "jax": ("replay/jax_", "policies/jax_", "models/jax_"),
+    "zstandard": ("replay/storage/frames_compressed.py",),
+    "jax": ("replay/feeding/jax_", "policies/jax_", "models/jax_"),
     "torch": (),
 }
 
@@ -133,7 +133,7 @@ def test_the_guard_sees_a_fault(path, text):
         ("callbacks/a.py", "from keras_rlkit import models, replay, utils"),
         ("models/a.py", "import keras_rlkit.ops.returns"),
         ("losses/a.py", "from keras_rlkit.losses.b import Loss"),
-        ("replay/tf_a.py", "def f():\n    import tensorflow as tf"),
+        ("replay/feeding/tf_a.py", "def f():\n    import tensorflow as tf"),
         ("environments/a.py", "def f():\n    from gymnasium import spaces"),
         ("ops/a.py", "import math\nimport keras\nimport numpy as np"),
     ],

@@ -7,16 +7,16 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_rlkit.callbacks.episode_statistics import EpisodeStatistics
-from keras_rlkit.callbacks.players import (
+from keras_rlkit.callbacks.environment_players import (
     check_plays_alone,
     get_policy_state,
     register_player,
     set_policy_state,
 )
+from keras_rlkit.callbacks.episode_statistics import EpisodeStatistics
 from keras_rlkit.callbacks.score_readers import prepare_score_readers
 from keras_rlkit.environments import Step, as_vector
-from keras_rlkit.environments.calls import Calls, count_calls
+from keras_rlkit.environments.copies.call_counts import Calls, count_calls
 from keras_rlkit.policies.random_actions import (
     forbidden_actions,
     random_actions,

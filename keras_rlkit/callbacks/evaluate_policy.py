@@ -7,13 +7,13 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_rlkit.callbacks.episode_statistics import true_returns
-from keras_rlkit.callbacks.partners import check_policy
-from keras_rlkit.callbacks.players import (
+from keras_rlkit.callbacks.environment_players import (
     get_policy_state,
     register_player,
     set_policy_state,
 )
+from keras_rlkit.callbacks.episode_statistics import true_returns
+from keras_rlkit.callbacks.partners import check_policy
 from keras_rlkit.callbacks.score_readers import prepare_score_readers
 from keras_rlkit.environments import as_vector
 from keras_rlkit.utils import (

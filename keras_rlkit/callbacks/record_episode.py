@@ -7,17 +7,17 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_rlkit.callbacks.episode_statistics import true_returns
-from keras_rlkit.callbacks.evaluate_policy import EvaluatePolicy
-from keras_rlkit.callbacks.players import (
+from keras_rlkit.callbacks.environment_players import (
     find_players,
     get_policy_state,
     register_player,
     set_policy_state,
 )
+from keras_rlkit.callbacks.episode_statistics import true_returns
+from keras_rlkit.callbacks.evaluate_policy import EvaluatePolicy
 from keras_rlkit.environments import VectorAdapter, as_vector, filmed_copy
+from keras_rlkit.environments.copies.rebuilt_wrappers import take_over
 from keras_rlkit.environments.film import film_step
-from keras_rlkit.environments.rebuilding import take_over
 from keras_rlkit.policies import Gaussian, Greedy
 from keras_rlkit.utils import check_choice, check_positive_integer
 

@@ -8,15 +8,15 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_rlkit.callbacks.environment_players import find_players
 from keras_rlkit.callbacks.model_state import get_model_state, set_model_state
-from keras_rlkit.callbacks.players import find_players
 from keras_rlkit.callbacks.score_readers import find_siblings
 from keras_rlkit.callbacks.watcher_state import (
     get_watcher_states,
     has_stopped,
     set_watcher_states,
 )
-from keras_rlkit.replay.save_folder import SaveFolder
+from keras_rlkit.replay.saving.save_folder import SaveFolder
 from keras_rlkit.utils import check_positive_integer, make_generator
 
 SEED_LIMIT = 2**30

@@ -1,12 +1,12 @@
 """Atari, and one interface to every gymnasium environment."""
 
-from keras_rlkit.environments.as_vector import as_vector
-from keras_rlkit.environments.atari import atari
-from keras_rlkit.environments.atari_environment import AtariEnvironment
+from keras_rlkit.environments.adapters.as_vector import as_vector
+from keras_rlkit.environments.adapters.base_adapter import Step, VectorAdapter
+from keras_rlkit.environments.atari.atari_environment import AtariEnvironment
+from keras_rlkit.environments.atari.make_atari import atari
 from keras_rlkit.environments.check import check
 from keras_rlkit.environments.film import filmed_copy
-from keras_rlkit.environments.finding import Finding
-from keras_rlkit.environments.vector_adapter import Step, VectorAdapter
+from keras_rlkit.environments.traps.finding import Finding
 
 __all__ = [
     "AtariEnvironment",

@@ -5,9 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from keras_rlkit.environments.as_vector import as_vector
-from keras_rlkit.environments.atari_traps import frame_skip, sticky_actions
-from keras_rlkit.environments.episode_traps import (
+from keras_rlkit.environments.adapters.as_vector import as_vector
+from keras_rlkit.environments.traps.atari_traps import (
+    frame_skip,
+    sticky_actions,
+)
+from keras_rlkit.environments.traps.episode_traps import (
     hidden_time_limit,
     huge_rewards,
     lives_as_episodes,
@@ -15,18 +18,18 @@ from keras_rlkit.environments.episode_traps import (
     no_reward,
     play,
 )
-from keras_rlkit.environments.finding import Finding
-from keras_rlkit.environments.image_traps import (
+from keras_rlkit.environments.traps.finding import Finding
+from keras_rlkit.environments.traps.image_traps import (
     channel_order,
     is_image,
     unscaled,
 )
-from keras_rlkit.environments.observation_traps import (
+from keras_rlkit.environments.traps.observation_traps import (
     false_end,
     not_finite,
     outside_space,
 )
-from keras_rlkit.environments.wrappers import (
+from keras_rlkit.environments.traps.wrapper_layers import (
     is_limited,
     layers_inside,
     registered_limit,

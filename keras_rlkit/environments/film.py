@@ -6,15 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from keras_rlkit.environments.as_vector import as_vector
-from keras_rlkit.environments.atari_environment import AtariEnvironment
-from keras_rlkit.environments.parts import is_fixed, is_plain_object
-from keras_rlkit.environments.rebuilding import (
+from keras_rlkit.environments.adapters.as_vector import as_vector
+from keras_rlkit.environments.adapters.base_adapter import Step, VectorAdapter
+from keras_rlkit.environments.atari.atari_environment import AtariEnvironment
+from keras_rlkit.environments.copies.part_kinds import is_fixed, is_plain_object
+from keras_rlkit.environments.copies.rebuilt_wrappers import (
     make_again,
     take_over,
     wrappers_of,
 )
-from keras_rlkit.environments.vector_adapter import Step, VectorAdapter
 
 ATARI_SCREEN = (210, 160)
 

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 
 from keras_rlkit.ops.returns import discounted_returns
-from keras_rlkit.ops.tensors import (
+from keras_rlkit.ops.shape_checks import (
     check_shapes,
     multiply_no_nan,
     to_float32,

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_rlkit.replay.batch import (
+from keras_rlkit.replay.feeding.batch_forms import (
     Batch,
     Draw,
     blank_draw,
@@ -86,7 +86,7 @@ class BatchSupply:
             static shapes. While the buffer is empty the first elements are
             zeros, so that a model can be built from them.
         """
-        from keras_rlkit.replay.tf_dataset import make_dataset
+        from keras_rlkit.replay.feeding.tf_dataset import make_dataset
 
         return make_dataset(self, self._note_batch_size(batch_size), prefetch)
 
@@ -111,7 +111,7 @@ class BatchSupply:
             A `keras.utils.PyDataset` with the elements of `sample`, as JAX'
             arrays where they are made on its device.
         """
-        from keras_rlkit.replay.batches import Batches
+        from keras_rlkit.replay.feeding.batches import Batches
 
         return Batches(self, self._note_batch_size(batch_size), prefetch)
 
@@ -122,7 +122,7 @@ class BatchSupply:
             A `DeviceFrames`, the same for all data sets, or `None` where stacks
             aren't stored by frames or the device can't hold them.
         """
-        from keras_rlkit.replay.jax_frames import DeviceFrames
+        from keras_rlkit.replay.feeding.jax_frames import DeviceFrames
 
         frames = self._store.frames
         if self._device_frames is None and self.frame_stack is not None:

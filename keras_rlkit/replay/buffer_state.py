@@ -6,10 +6,13 @@ from typing import Any, Self
 
 import numpy as np
 
-from keras_rlkit.replay import saving
-from keras_rlkit.replay.prioritized import Prioritized
-from keras_rlkit.replay.storage import storage_config, storage_from_config
-from keras_rlkit.replay.uniform import Uniform
+from keras_rlkit.replay.sampling.prioritized import Prioritized
+from keras_rlkit.replay.sampling.uniform import Uniform
+from keras_rlkit.replay.saving import buffer_file
+from keras_rlkit.replay.storage.storage_settings import (
+    storage_config,
+    storage_from_config,
+)
 from keras_rlkit.utils import check_choice
 
 SAMPLERS = {"Uniform": Uniform, "Prioritized": Prioritized}
@@ -31,7 +34,7 @@ class BufferState:
         """
         self.settle()
         header = self.get_state()
-        saving.write(path, header, header.pop("arrays"))
+        buffer_file.write(path, header, header.pop("arrays"))
 
     @classmethod
     def load(cls, path: str | pathlib.Path) -> Self:
@@ -46,7 +49,7 @@ class BufferState:
         Raises:
             ValueError: If the file is no complete buffer of this version.
         """
-        header, arrays = saving.read(path)
+        header, arrays = buffer_file.read(path)
         config = header["config"]
         sampler = config.pop("sampler")
         check_choice("sampler", sampler["name"], SAMPLERS)
@@ -108,7 +111,7 @@ class BufferState:
     ) -> None:
         arrays = state["arrays"]
         self._store.prepare(state["counters"])
-        saving.check_arrays(path, self._arrays(), arrays)
+        buffer_file.check_arrays(path, self._arrays(), arrays)
         with self._lock:
             self._store.restore(arrays, state["counters"])
             self.sampler.restore(arrays, state["sampler"])

@@ -4,14 +4,14 @@ from typing import Any, Self
 
 import numpy as np
 
-from keras_rlkit.replay.checks import Step, check_step, spaces_of
 from keras_rlkit.replay.epoch_supply import EpochSupply
-from keras_rlkit.replay.rollout import (
+from keras_rlkit.replay.storage.rollout_samples import (
     Evaluate,
     Samples,
     make_samples,
     standardized,
 )
+from keras_rlkit.replay.storage.step_checks import Step, check_step, spaces_of
 from keras_rlkit.utils import (
     cast_values,
     casts_in_kind,

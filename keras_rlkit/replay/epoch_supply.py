@@ -5,8 +5,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_rlkit.replay.batch import Batch
-from keras_rlkit.replay.rollout import Samples
+from keras_rlkit.replay.feeding.batch_forms import Batch
+from keras_rlkit.replay.storage.rollout_samples import Samples
 
 
 class EpochSupply:
@@ -54,7 +54,7 @@ class EpochSupply:
             ValueError: If an argument is out of its range, or the shape of
                 observations is not known.
         """
-        from keras_rlkit.replay.tf_dataset import make_epoch_dataset
+        from keras_rlkit.replay.feeding.tf_dataset import make_epoch_dataset
 
         return make_epoch_dataset(self, minibatches, passes, _padding(pad))
 
@@ -73,7 +73,7 @@ class EpochSupply:
         Returns:
             A `keras.utils.PyDataset` with elements as `samples` has.
         """
-        from keras_rlkit.replay.epoch_batches import EpochBatches
+        from keras_rlkit.replay.feeding.epoch_batches import EpochBatches
 
         return EpochBatches(self, minibatches, passes, _padding(pad))
 

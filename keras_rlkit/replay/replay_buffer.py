@@ -5,27 +5,27 @@ from typing import Any, Self
 
 import numpy as np
 
-from keras_rlkit.replay.batch import frames_first, frames_of
 from keras_rlkit.replay.batch_supply import BatchSupply
 from keras_rlkit.replay.buffer_state import BufferState
-from keras_rlkit.replay.checks import (
+from keras_rlkit.replay.feeding.background_worker import BackgroundWorker
+from keras_rlkit.replay.feeding.batch_forms import frames_first, frames_of
+from keras_rlkit.replay.sampling.sampler import Sampler
+from keras_rlkit.replay.sampling.uniform import Uniform
+from keras_rlkit.replay.storage.capacity_plan import plan, plan_for_environment
+from keras_rlkit.replay.storage.machine_limits import check_disk, check_memory
+from keras_rlkit.replay.storage.step_checks import (
     check_dtype,
     check_shape,
     check_space,
     check_step,
 )
-from keras_rlkit.replay.memory import check_disk, check_memory
-from keras_rlkit.replay.plan import plan, plan_for_environment
-from keras_rlkit.replay.sampler import Sampler
-from keras_rlkit.replay.storage import (
+from keras_rlkit.replay.storage.storage_settings import (
     Compressed,
     Disk,
     Memory,
     check_storage,
 )
-from keras_rlkit.replay.transition_store import TransitionStore
-from keras_rlkit.replay.uniform import Uniform
-from keras_rlkit.replay.worker import Worker
+from keras_rlkit.replay.storage.transition_ring import TransitionRing
 from keras_rlkit.utils import (
     check_fraction,
     check_positive_integer,
@@ -159,16 +159,16 @@ class ReplayBuffer(BatchSupply, BufferState):
             "n_step": self.n_step,
             "storage": self.storage,
         }
-        size = TransitionStore.size_of(**layout)
+        size = TransitionRing.size_of(**layout)
         check_memory(
             size.memory + self.sampler.size_of(self.capacity), self.capacity
         )
         if size.disk:
             check_disk(size.disk, self.capacity, self.storage.path)
         self.sampler.start(self.capacity)
-        self._store = TransitionStore(**layout, discount=self.discount)
+        self._store = TransitionRing(**layout, discount=self.discount)
         self._generator = make_generator(seed)
-        self._worker = Worker()
+        self._worker = BackgroundWorker()
         # A data set may be read ahead by threads that are not ours.
         self._lock = threading.Lock()
         self._largest_batch = 1

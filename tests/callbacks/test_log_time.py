@@ -4,7 +4,7 @@ import pytest
 
 from keras_rlkit.callbacks import CollectSteps, time_split
 from keras_rlkit.callbacks.time_split import TimeSplit
-from keras_rlkit.replay import batch_source
+from keras_rlkit.replay.feeding import transition_source
 from tests.callbacks.scripted_environments import (
     data_of,
     fit,
@@ -21,7 +21,7 @@ class Clock:
 
     def __init__(self, monkeypatch):
         self.now = 0.0
-        for module in (time_split, batch_source):
+        for module in (time_split, transition_source):
             monkeypatch.setattr(module, "perf_counter", lambda: self.now)
 
     def slow(self, function, seconds):

@@ -6,7 +6,7 @@ from keras_rlkit.callbacks.watcher_state import (
     get_watcher_states,
     set_watcher_states,
 )
-from keras_rlkit.replay.states import pack, unpack
+from keras_rlkit.replay.saving.packing import pack, unpack
 from tests.callbacks.resumable import Training
 
 SCORES = [5.0, 50.0, 7.0, 6.0, 8.0, 9.0]

@@ -16,8 +16,8 @@ from hypothesis.stateful import (
 )
 
 from keras_rlkit.replay import Prioritized, ReplayBuffer, Uniform
-from keras_rlkit.replay.save_folder import SaveFolder
-from keras_rlkit.replay.states import pack
+from keras_rlkit.replay.saving.packing import pack
+from keras_rlkit.replay.saving.save_folder import SaveFolder
 
 SAMPLERS = {"uniform": Uniform, "prioritized": Prioritized}
 DISCOUNT = 0.5

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 import keras_rlkit as rlk
-from keras_rlkit.replay.rollout import padded_size, standardized
+from keras_rlkit.replay.storage.rollout_samples import padded_size, standardized
 
 
 def add(buffer, first, reward, terminated=False, truncated=False, valid=True):

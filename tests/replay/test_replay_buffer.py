@@ -5,7 +5,8 @@ import types
 import numpy as np
 import pytest
 
-from keras_rlkit.replay import ReplayBuffer, memory
+from keras_rlkit.replay import ReplayBuffer
+from keras_rlkit.replay.storage import machine_limits
 
 NO = np.array([False])
 
@@ -113,7 +114,7 @@ def test_batches_that_are_not_there():
 
 def test_more_than_the_machine_has(monkeypatch):
     monkeypatch.setattr(
-        memory.psutil,
+        machine_limits.psutil,
         "virtual_memory",
         lambda: types.SimpleNamespace(available=2**20),
     )

@@ -1,0 +1,51 @@
+"""The door through which any environment enters."""
+
+from typing import Any
+
+from keras_rlkit.environments.adapters.base_adapter import VectorAdapter
+from keras_rlkit.environments.adapters.single_environment_adapter import (
+    SingleEnvironmentAdapter,
+)
+from keras_rlkit.environments.adapters.vector_environment_adapter import (
+    VectorEnvironmentAdapter,
+)
+
+
+def as_vector(environment: Any) -> VectorAdapter:
+    """Give any gymnasium environment the one interface of `VectorAdapter`.
+
+    Args:
+        environment: A `gymnasium.Env`, a `gymnasium.vector.VectorEnv` in any
+            autoreset mode, wrapped or not, or a `VectorAdapter`.
+
+    Returns:
+        A `VectorAdapter`; the same one if `environment` is one already.
+
+    Raises:
+        ValueError: If `environment` is nothing of these, or its observations
+            or actions are no plain arrays.
+
+    Example:
+
+    ```python
+    import gymnasium
+
+    environment = rlk.environments.as_vector(gymnasium.make("CartPole-v1"))
+    observation = environment.reset(seed=0)
+    step = environment.step(np.array([1]))
+    print(step.reward, step.next_observation.shape)  # [1.] (1, 4)
+    ```
+    """
+    if isinstance(environment, VectorAdapter):
+        return environment
+    import gymnasium
+
+    if isinstance(environment, gymnasium.vector.VectorEnv):
+        return VectorEnvironmentAdapter(environment)
+    if isinstance(environment, gymnasium.Env):
+        return SingleEnvironmentAdapter(environment)
+    raise ValueError(
+        "`environment` must be a `gymnasium.Env` or a "
+        "`gymnasium.vector.VectorEnv`, such as `gymnasium.make(name)` gives. "
+        f"Received: environment={environment!r}."
+    )

@@ -1,0 +1,411 @@
+"""One interface to every gymnasium environment, single or vector."""
+
+import warnings
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from keras_rlkit.environments.action_checks import check_discrete_actions
+from keras_rlkit.environments.copies.attribute_copies import (
+    copy_attributes,
+    copy_layers,
+    restore_attributes,
+)
+from keras_rlkit.environments.copies.part_kinds import objects_inside
+from keras_rlkit.utils import (
+    cast_values,
+    casts_in_kind,
+    check_non_negative_integer,
+)
+
+
+class Step(NamedTuple):
+    """What one step of `num_envs` environments brought, one row for each.
+
+    Where no episode ended, `next_observation` and `observation` are the same
+    array.
+
+    Attributes:
+        next_observation: [num_envs, ...], what followed the action: at an
+            episode's end its true final observation.
+        reward: float64 [num_envs], as the environment gave it.
+        terminated: bool [num_envs], whether the task ended here.
+        truncated: bool [num_envs], whether the episode was cut off here.
+        valid: bool [num_envs]. In a row of `False` the environment ignored the
+            action and only started its next episode: there is no transition.
+        observation: [num_envs, ...], what to act on next: the first
+            observation of the next episode where one has ended. An environment
+            that starts its next episode a step later (`NEXT_STEP`) shows the
+            final observation until then.
+        lives: int64 [num_envs], lives left in `observation`, -1 in a row that
+            doesn't tell; `None` if no row does.
+        next_lives: As `lives`, of `next_observation`.
+        episode_return: float64 [num_envs], true score of the episode that
+            ended here, where the environment tells it in `info["episode"]` as
+            gymnasium's `RecordEpisodeStatistics` does, NaN elsewhere; `None`
+            if no row tells.
+    """
+
+    next_observation: np.ndarray
+    reward: np.ndarray
+    terminated: np.ndarray
+    truncated: np.ndarray
+    valid: np.ndarray
+    observation: np.ndarray
+    lives: np.ndarray | None
+    next_lives: np.ndarray | None = None
+    episode_return: np.ndarray | None = None
+
+    def to_act_on(self, before: np.ndarray) -> np.ndarray:
+        """Return the observations that a policy is asked about.
+
+        `observation`, but not the final one that an environment shows until
+        its next episode: what is done there is ignored, and it may be NaN or
+        allow no action. The observation acted on before stands in for it.
+
+        Args:
+            before: [num_envs, ...], what this step has acted on.
+        """
+        ended = self.terminated | self.truncated
+        if self.observation is not self.next_observation or not ended.any():
+            return self.observation
+        shown = self.observation.copy(order="K")
+        shown[ended] = before[ended]
+        return shown
+
+
+class VectorAdapter:
+    """`num_envs` environments behind one interface; `as_vector` makes it.
+
+    It hides whether there is one environment or several, and when and how they
+    start their next episode: a loop over `step` never has to reset. Arrays that
+    it returns are never changed afterwards.
+
+    Attributes:
+        environment: The gymnasium environment behind it.
+        num_envs: Number of environments, and of rows in every array.
+        observation_space: Space of one environment's observation.
+        observation_shape: Shape of one environment's observation, a tuple.
+        observation_dtype: `np.dtype` of observations.
+        action_space: Space of one environment's action.
+        lives: Lives left in the observation returned last, as `Step.lives`.
+
+    Example:
+
+    ```python
+    import gymnasium
+
+    environment = rlk.environments.as_vector(
+        gymnasium.make_vec("CartPole-v1", num_envs=3)
+    )
+    observation = environment.reset(seed=0)
+    for _ in range(100):
+        step = environment.step(np.random.randint(2, size=3))
+        transitions = observation[step.valid], step.next_observation[step.valid]
+        observation = step.observation
+    environment.close()
+    ```
+    """
+
+    def __init__(
+        self,
+        environment: Any,
+        num_envs: int,
+        observation_space: Any,
+        action_space: Any,
+    ):
+        self.environment = environment
+        self.num_envs = num_envs
+        self.observation_space = observation_space
+        self.action_space = action_space
+        self.lives = None
+        # Whether the state can be copied, and else the seed that it follows.
+        self._copyable = True
+        self._settled: dict[str, Any] = {}
+        self._has_told = False
+        # Classes of the objects that one just made and once reset holds.
+        self._known = set(objects_inside(environment))
+        self._has_begun = False
+        self._check_space("observation", observation_space)
+        self._check_space("action", action_space)
+        self.observation_shape = tuple(observation_space.shape)
+        self.observation_dtype = np.dtype(observation_space.dtype)
+        self._discrete = hasattr(action_space, "n") and action_space.shape == ()
+        self._bounded = hasattr(action_space, "low")
+        self._first_action = int(action_space.start) if self._discrete else 0
+
+    @property
+    def num_actions(self) -> int:
+        """Number of actions of one environment, whose actions are discrete."""
+        if not self._discrete:
+            raise ValueError(
+                "`environment` must have a `Discrete` action space for this. "
+                f"Received: action_space={self.action_space}. For continuous "
+                'actions use `ActorCritic(distribution="gaussian")`, '
+                "`EpisodeBuffer`, `CollectRollout` and `Gaussian`."
+            )
+        return int(self.action_space.n)
+
+    def reset(self, seed: int | None = None) -> np.ndarray:
+        """Start a new episode in every environment.
+
+        Args:
+            seed: Non-negative integer; environment `i` gets `seed + i`. `None`
+                lets the environments' randomness run on.
+
+        Returns:
+            First observations, [num_envs, ...].
+
+        Raises:
+            ValueError: If observations don't have the shape of their space,
+                or hold numbers that its dtype can't.
+            TypeError: If their dtype can't become that of the space without
+                loss, as floats in a space of integers.
+        """
+        if seed is not None:
+            seed = check_non_negative_integer("seed", seed)
+        observation, info = self.environment.reset(seed=seed)
+        observation = self._batch(observation)
+        shape = (self.num_envs, *self.observation_shape)
+        if observation.shape != shape:
+            raise ValueError(
+                "`environment` must give observations of the shape that its "
+                f"observation space has. Received: {observation.shape} instead "
+                f"of {shape}."
+            )
+        self.lives = self._read_lives(info)
+        if not self._has_begun:
+            self._has_begun = True
+            self._known |= set(objects_inside(self.environment))
+        return observation
+
+    def step(self, actions: Any) -> Step:
+        """Act once in every environment.
+
+        Args:
+            actions: [num_envs, ...]. Discrete actions are integers that count
+                from 0, also where the environment's own count from elsewhere.
+                Those of a `Box` are clipped to its bounds.
+
+        Returns:
+            A `Step`.
+
+        Raises:
+            ValueError: If the actions don't fit the action space, or what the
+                environment returns doesn't fit its observation space.
+            TypeError: As `reset`.
+        """
+        raise NotImplementedError
+
+    def settle(self, seed: int) -> np.ndarray | None:
+        """Bring the environments into a state that `get_state` can tell.
+
+        Environments whose whole state is numbers and arrays, as gymnasium's
+        classic control and toy text, single or in a `SyncVectorEnv`, are left
+        as they are. Others (emulators, physics engines, other processes)
+        begin new episodes, now and at each later call; what their wrappers
+        keep from one episode to the next, such as running statistics, goes on.
+        The first time, a warning says what in them can't be copied.
+
+        Args:
+            seed: Seed of the new episodes.
+
+        Returns:
+            Their first observations, or `None` if there are no new episodes.
+        """
+        state, left_out = copy_layers(self.environment, self._known)
+        if left_out and not self._has_told:
+            self._has_told = True
+            _tell(left_out)
+        if self._copyable and not left_out:
+            return None
+        self._copyable = False
+        # As it is before the reset, which the resumed one makes as well.
+        self._settled = {"seed": seed}
+        if state is not None:
+            self._settled["layers"] = state
+        return self.reset(seed)
+
+    def get_state(self) -> dict[str, Any]:
+        """Return what `set_state` needs to continue exactly.
+
+        Call it right after `settle`.
+
+        Returns:
+            Nested dictionaries of numbers, strings and arrays.
+        """
+        if not self._copyable:
+            return self._settled
+        return {
+            "environment": copy_attributes(self.environment),
+            "adapter": self._own_state(),
+        }
+
+    def set_state(self, state: dict[str, Any]) -> np.ndarray | None:
+        """Continue from a state that `get_state` returned.
+
+        Args:
+            state: Dictionary from `get_state` of an environment that was made
+                in the same way.
+
+        Returns:
+            First observations where new episodes had begun, else `None`.
+
+        Raises:
+            ValueError: If the state is of another kind of environment.
+        """
+        if not self._has_begun:
+            # Some parts are made in the first reset.
+            self.reset()
+        if "seed" in state:
+            self._copyable = False
+            self._settled = state
+            if "layers" in state:
+                restore_attributes(self.environment, state["layers"])
+            return self.reset(state["seed"])
+        restore_attributes(self.environment, state["environment"])
+        self._restore_own_state(state["adapter"])
+        return None
+
+    def render(self) -> np.ndarray:
+        """Return what environment 0 looks like now.
+
+        Returns:
+            RGB frame, uint8 of shape [height, width, 3].
+
+        Raises:
+            ValueError: If the environment doesn't render to arrays.
+        """
+        if self.environment.render_mode != "rgb_array":
+            raise ValueError(
+                '`environment` must be made with `render_mode="rgb_array"` '
+                "to be rendered, as in `gymnasium.make(name, "
+                'render_mode="rgb_array")`; Atari games of '
+                "`keras_rlkit.environments.atari` always are. "
+                f"Received: render_mode={self.environment.render_mode!r}."
+            )
+        frame = self._frame_of_first(self.environment.render())
+        if frame.ndim != 3 or frame.shape[-1] != 3 or frame.dtype != np.uint8:
+            raise ValueError(
+                "`environment` must render uint8 frames of shape "
+                f"[height, width, 3]. Received: shape {frame.shape} and dtype "
+                f"{frame.dtype}."
+            )
+        return frame
+
+    def close(self) -> None:
+        """Release what the environments hold: processes, threads, windows."""
+        self.environment.close()
+
+    def _check_space(self, name: str, space: Any) -> None:
+        from gymnasium import spaces
+
+        arrays = (
+            spaces.Box,
+            spaces.Discrete,
+            spaces.MultiBinary,
+            spaces.MultiDiscrete,
+        )
+        if not isinstance(space, arrays):
+            advice = (
+                " Wrap each single environment in "
+                "`gymnasium.wrappers.FlattenObservation`."
+                if name == "observation"
+                else ""
+            )
+            raise ValueError(
+                f"`environment` must have one array per {name} (`Box`, "
+                "`Discrete`, `MultiBinary` or `MultiDiscrete`). "
+                f"Received: {name}_space={space}.{advice}"
+            )
+
+    def _actions(self, actions: Any) -> np.ndarray:
+        if self._discrete:
+            actions = check_discrete_actions(
+                actions, self.num_envs, self.action_space.n
+            )
+            if self._first_action:
+                actions = actions + self._first_action
+            return actions
+        actions = np.asarray(actions)
+        shape = (self.num_envs, *self.action_space.shape)
+        if actions.shape != shape:
+            raise ValueError(
+                f"`actions` must have the shape {shape}. "
+                f"Received: shape {actions.shape}."
+            )
+        if self._bounded:
+            # Policies draw from distributions without bounds.
+            low, high = self.action_space.low, self.action_space.high
+            actions = np.clip(actions, low, high)
+        dtype = self.action_space.dtype
+        if (
+            dtype.kind == "f"
+            and not (np.abs(actions) <= np.finfo(dtype).max).all()
+        ):
+            # NaN passes every clip; a space may have no bounds.
+            raise ValueError(
+                f"`actions` must be finite in {dtype}, no NaN and no infinity. "
+                f"Received: actions={actions!r}. Look for weights of NaN and "
+                "for a learning rate that is too large."
+            )
+        return actions.astype(dtype)
+
+    def _cast(self, observation: Any, copy: bool) -> np.ndarray:
+        array, dtype = np.asarray(observation), self.observation_dtype
+        if array.dtype == dtype:
+            return array.copy(order="K") if copy else array
+        if not casts_in_kind(array.dtype, dtype):
+            # Floats in a space of integers would lose their fractions unseen.
+            raise TypeError(
+                "`observation` must have the dtype of the environment's "
+                "observation space, or one that casts to it without loss of "
+                f"kind, not go from {array.dtype!r} to {dtype!r}. Declare the "
+                "space with the dtype that the environment returns."
+            )
+        return cast_values(
+            "observation",
+            array,
+            dtype,
+            " Scale it in the environment, or declare a wider dtype in its "
+            "observation space.",
+        )
+
+    def _rows(self, name: str, values: Any, dtype: Any) -> np.ndarray:
+        # Some environments return arrays of one where a number is meant.
+        array = np.array(values, dtype)
+        if array.size != self.num_envs:
+            raise ValueError(
+                f"`environment` must return one `{name}` for each of its "
+                f"{self.num_envs} environment(s). Received: {name} of shape "
+                f"{array.shape}."
+            )
+        return array.reshape(self.num_envs)
+
+    def _own_state(self) -> dict[str, Any]:
+        return {"lives": self.lives}
+
+    def _restore_own_state(self, state: dict[str, Any]) -> None:
+        lives = state["lives"]
+        self.lives = None if lives is None else np.array(lives)
+
+    def _batch(self, observation: Any) -> np.ndarray:
+        raise NotImplementedError
+
+    def _read_lives(self, info: dict[str, Any]) -> np.ndarray | None:
+        raise NotImplementedError
+
+    def _frame_of_first(self, rendered: Any) -> np.ndarray:
+        raise NotImplementedError
+
+
+def _tell(left_out: list[str]) -> None:
+    layers = " and ".join(what.partition(".")[0] for what in left_out)
+    warnings.warn(
+        f"A save can't hold all of the environment: {', '.join(left_out)}. "
+        "So each save begins new episodes, whether training is interrupted or "
+        "not (save less often than episodes end, with `every`), and after a "
+        f"resume {layers} has forgotten what it keeps from one episode to the "
+        "next. Everything else in the environment goes on as it was.",
+        stacklevel=2,
+    )

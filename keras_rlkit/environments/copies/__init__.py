@@ -1,0 +1,1 @@
+"""Environments a second time: their state copied, restored, rebuilt."""

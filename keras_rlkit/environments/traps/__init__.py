@@ -1,0 +1,1 @@
+"""What `check` looks for, one kind of trap to a file."""

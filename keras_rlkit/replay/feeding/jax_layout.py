@@ -1,0 +1,91 @@
+"""Batches laid out on the device that JAX trains on."""
+
+from functools import partial
+from typing import Any
+
+import keras
+
+from keras_rlkit.replay.feeding.batch_forms import Batch, Draw, to_batch
+from keras_rlkit.replay.feeding.jax_frames import DeviceFrames
+
+# What an accelerator takes in one piece: each piece costs as much as several
+# batches of vectors.
+BATCHES_AT_ONCE = 8
+
+
+def on_accelerator() -> bool:
+    """Say whether JAX computes on something other than the processor."""
+    if keras.backend.backend() != "jax":
+        return False
+    import jax
+
+    return jax.default_backend() != "cpu"
+
+
+class DeviceLayout:
+    """Makes the batches of a draw on the device.
+
+    Args:
+        frame_stack: Length of the observations' stacks, or `None`.
+        count: Batches in a draw.
+        device_frames: Where frames lie on the device; `None` where they come
+            with each draw.
+    """
+
+    def __init__(
+        self,
+        frame_stack: int | None,
+        count: int,
+        device_frames: DeviceFrames | None,
+    ):
+        import jax
+        import jax.numpy as jnp
+
+        self.count = count
+        self._device_frames = device_frames
+        frames_last = partial(jnp.moveaxis, source=0, destination=-1)
+
+        def split(draw: Draw) -> list[Batch]:
+            whole = to_batch(draw, frame_stack, frames_last)
+            leaves, structure = jax.tree.flatten(whole)
+            parts = [jnp.split(leaf, count) for leaf in leaves]
+            return [
+                structure.unflatten(part[number] for part in parts)
+                for number in range(count)
+            ]
+
+        self._split = jax.jit(split)
+        self._gather_and_split = jax.jit(
+            lambda ring, draw: split(draw._replace(frames=ring[draw.frames]))
+        )
+
+    @property
+    def takes_slots(self) -> bool:
+        """Whether draws have the slots of their frames, not the frames."""
+        return self._device_frames is not None
+
+    def __call__(self, draw: Draw) -> list[Batch]:
+        """Return the batches of a draw.
+
+        Call it while what was drawn from can't change.
+        """
+        if self._device_frames is None:
+            return self._split(draw)
+        return self._gather_and_split(self._device_frames.newest(), draw)
+
+    def of_frames(self, draw: Draw) -> list[Batch]:
+        """Return the batches of a draw that has its frames."""
+        return self._split(draw)
+
+
+def make_device_layout(buffer: Any) -> DeviceLayout | None:
+    """Return the layout for a buffer's batches, or `None` without accelerator.
+
+    Args:
+        buffer: `ReplayBuffer` to draw from.
+    """
+    if not on_accelerator():
+        return None
+    return DeviceLayout(
+        buffer.frame_stack, BATCHES_AT_ONCE, buffer.frames_on_device()
+    )

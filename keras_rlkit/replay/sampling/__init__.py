@@ -1,0 +1,1 @@
+"""Which of the stored transitions make a batch."""

@@ -1,0 +1,1 @@
+"""States of memories as plain arrays, files and folders."""

@@ -1,0 +1,1 @@
+"""What is kept, and where: transitions, frames, their media and limits."""

@@ -138,14 +138,12 @@ class CollectSteps(Collector):
             check_steps("steps_per_epoch", self.params["steps"], "fit")
         super().on_train_begin(logs)
         self._check_model()
-        executions = self.model.steps_per_execution
-        self.buffer.batches_per_execution = executions
+        executions, feed = self.model.steps_per_execution, self.buffer.feed
+        feed.batches_per_execution = executions
         if self.buffer.has_priorities:
-            self.model.keep_td_errors(self.buffer.largest_batch * executions)
+            self.model.keep_td_errors(feed.largest_batch * executions)
         self._start()
-        while (
-            self.environment_steps < self.warmup_steps or not self.buffer.ready
-        ):
+        while self.environment_steps < self.warmup_steps or not feed.ready:
             self._steps_of_warmup += self._collect(self._random_action())
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
@@ -153,11 +151,11 @@ class CollectSteps(Collector):
         super().on_epoch_begin(epoch, logs)
         self._last_batch = -1
         self._time.begin()
-        self.buffer.take_seconds_waited()
+        self.buffer.feed.take_seconds_waited()
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         """Play what the gradient steps since the last call are worth."""
-        self._time.add("sampling", self.buffer.take_seconds_waited())
+        self._time.add("sampling", self.buffer.feed.take_seconds_waited())
         if self.buffer.has_priorities:
             with self._time.part("storing"):
                 self.buffer.update_priorities(*self.model.take_td_errors())
@@ -174,7 +172,7 @@ class CollectSteps(Collector):
 
     def on_train_end(self, logs: dict | None = None) -> None:
         """Let batches be drawn one by one again."""
-        self.buffer.batches_per_execution = 1
+        self.buffer.feed.batches_per_execution = 1
 
     def get_state(self) -> dict[str, Any]:
         """Return what `set_state` needs; see `Collector.get_state`."""

@@ -165,8 +165,6 @@ class ResumeTraining(keras.callbacks.Callback):
     def _save(self) -> None:
         for player in self._players():
             player.settle(int(self._generator.integers(SEED_LIMIT)))
-        for buffer in self._buffers():
-            buffer.settle()
         self._saves.write(self._get_state())
         self._saved = self._ended
 

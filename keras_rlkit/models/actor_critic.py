@@ -26,7 +26,7 @@ from keras_rlkit.ops import (
 )
 from keras_rlkit.ops.replicas import mean_over_replicas, part_of_replica
 from keras_rlkit.policies.forward import forward
-from keras_rlkit.replay.storage.rollout_samples import padded_size
+from keras_rlkit.replay.feeding.padded_size import padded_size
 from keras_rlkit.utils import (
     check_choice,
     check_positive_number,

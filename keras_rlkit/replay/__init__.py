@@ -1,8 +1,7 @@
 """Memories: what an agent lived through, as batches for `fit`."""
 
 from keras_rlkit.replay.episode_buffer import EpisodeBuffer
-from keras_rlkit.replay.feeding.batches import Batches
-from keras_rlkit.replay.feeding.epoch_batches import EpochBatches
+from keras_rlkit.replay.feeding.py_dataset import Batches, EpochBatches
 from keras_rlkit.replay.minari_datasets import load_minari, save_minari
 from keras_rlkit.replay.replay_buffer import ReplayBuffer
 from keras_rlkit.replay.sampling.prioritized import Prioritized

@@ -2,26 +2,27 @@
 
 from typing import Any, Self
 
+import keras
 import numpy as np
 
-from keras_rlkit.replay.epoch_supply import EpochSupply
-from keras_rlkit.replay.storage.rollout_samples import (
-    Evaluate,
-    Samples,
-    make_samples,
-    standardized,
+from keras_rlkit.replay.buffer import Buffer
+from keras_rlkit.replay.feeding.batch_forms import Batch
+from keras_rlkit.replay.feeding.epoch_feed import EpochFeed
+from keras_rlkit.replay.feeding.py_dataset import EpochBatches
+from keras_rlkit.replay.feeding.tf_dataset import make_epoch_dataset
+from keras_rlkit.replay.storage.array_checks import check_shape
+from keras_rlkit.replay.storage.epoch_samples import Evaluate
+from keras_rlkit.replay.storage.epoch_steps import EpochSteps
+from keras_rlkit.replay.storage.space_checks import read_episode_spaces
+from keras_rlkit.replay.storage.step_checks import (
+    Step,
+    check_continuous_action,
+    check_step,
 )
-from keras_rlkit.replay.storage.step_checks import Step, check_step, spaces_of
-from keras_rlkit.utils import (
-    cast_values,
-    casts_in_kind,
-    check_fraction,
-    check_positive_integer,
-    make_generator,
-)
+from keras_rlkit.utils import check_fraction
 
 
-class EpisodeBuffer(EpochSupply):
+class EpisodeBuffer(Buffer):
     """Keeps the episodes of one epoch, for policy gradients through `fit`.
 
     `CollectEpisodes` (whole episodes) or `CollectRollout` (a number of steps)
@@ -39,6 +40,10 @@ class EpisodeBuffer(EpochSupply):
     mean reward went on for ever, mean / (1 - discount), which is right for a
     pole that would stay up, and closer than 0 wherever an episode was cut
     while it went on as usual; with `discount=1` it counts 0.
+
+    Steps come in order: where a row is not valid, or is the last one, its
+    environment's trajectory was cut. Arrays are kept, not copied: don't write
+    into them before the epoch is finished.
 
     Args:
         discount: Number in [0, 1], the discount factor gamma of one step.
@@ -101,6 +106,8 @@ class EpisodeBuffer(EpochSupply):
         https://arxiv.org/abs/1712.00378
     """
 
+    _data_sets = "`dataset()`, or `batches()` without TensorFlow"
+
     def __init__(
         self,
         discount: float,
@@ -114,25 +121,27 @@ class EpisodeBuffer(EpochSupply):
         capacity: int = 1_000_000,
         seed: int | None = None,
     ):
-        self.discount = check_fraction("discount", discount)
+        super().__init__(
+            capacity, observation_dtype, num_envs, discount, num_actions, seed
+        )
+        if observation_shape is not None:
+            observation_shape = check_shape(observation_shape)
         self.standardize = bool(standardize)
         if lambda_ is not None:
             lambda_ = check_fraction("lambda_", lambda_)
         self.lambda_ = lambda_
-        if observation_shape is not None:
-            observation_shape = tuple(int(size) for size in observation_shape)
-        self.observation_shape = observation_shape
-        self.observation_dtype = np.dtype(observation_dtype)
-        self.num_envs = check_positive_integer("num_envs", num_envs)
-        self.action_shape = tuple(int(size) for size in action_shape)
+        self.action_shape = check_shape(action_shape, "action_shape")
         self.action_dtype = np.dtype(np.float32 if action_shape else np.int32)
-        self.num_actions = num_actions
-        if num_actions is not None:
-            check_positive_integer("num_actions", num_actions)
-        self.capacity = check_positive_integer("capacity", capacity)
-        self._generator = make_generator(seed)
-        self.generation = 0
-        self._start()
+        self._steps = EpochSteps(self.discount, lambda_, self.standardize)
+        #: What data sets draw from.
+        self.feed = EpochFeed(
+            self._steps,
+            self._generator,
+            observation_shape,
+            self.observation_dtype,
+            self.action_shape,
+            self.action_dtype,
+        )
 
     @classmethod
     def for_environment(
@@ -164,7 +173,13 @@ class EpisodeBuffer(EpochSupply):
         buffer.action_shape  # (1,)
         ```
         """
-        return cls(discount, **{**_read_spaces(environment), **arguments})
+        spaces = read_episode_spaces(environment)
+        return cls(discount, **{**spaces, **arguments})
+
+    @property
+    def observation_shape(self) -> tuple[int, ...] | None:
+        """Shape of one observation, known from the first step on."""
+        return self.feed.observation_shape
 
     @property
     def gives(self) -> str:
@@ -173,77 +188,36 @@ class EpisodeBuffer(EpochSupply):
 
     def __len__(self) -> int:
         """Return how many transitions this epoch has so far."""
-        return self._size
-
-    def __repr__(self) -> str:
-        """Say what it holds, and what `fit` takes instead of it."""
-        return (
-            f"<{type(self).__name__} of {self.gives} with {len(self):,} "
-            "transitions; `fit` takes its data: `dataset()`, or `batches()` "
-            "without TensorFlow>"
-        )
+        return self._steps.size
 
     def clear(self) -> None:
         """Forget everything and begin a new epoch."""
-        self.generation += 1
-        self._start()
+        self._steps.clear()
 
-    def add(
-        self,
-        observation: np.ndarray,
-        action: np.ndarray,
-        reward: np.ndarray,
-        terminated: np.ndarray,
-        truncated: np.ndarray,
-        next_observation: np.ndarray,
-        valid: np.ndarray | None = None,
-    ) -> None:
-        """Store one step of every environment.
-
-        Steps come in order: where a row is not valid, or is the last one, its
-        environment's trajectory was cut. Arrays are kept, not copied: don't
-        write into them before `finish`.
-
-        Args:
-            observation: Array [N, *observation_shape], acted on.
-            action: Integers [N], or floats [N, *action_shape] as the policy
-                drew them.
-            reward: Finite numbers [N].
-            terminated: Booleans [N], terminal state reached.
-            truncated: Booleans [N], episode cut by a limit.
-            next_observation: Array [N, *observation_shape], what followed; at
-                an episode's end its true final observation.
-            valid: Booleans [N], `False` for a row that is not to be stored.
-                Defaults to all `True`.
-
-        Raises:
-            ValueError: If an argument has the wrong shape, dtype or values, or
-                the buffer is full. Nothing is stored then, and nothing stored
-                is lost.
-        """
-        if self._used:
-            self.clear()
+    def _check(self, step: tuple[Any, ...]) -> Step:
         shape = self.observation_shape
         if shape is None:
-            shape = np.shape(observation)[1:]
+            shape = np.shape(step[0])[1:]
+        observation, action, *rest = step
         whole = np.zeros(self.num_envs, np.int32)
-        step = check_step(
-            (
-                observation,
-                whole if self.action_shape else action,
-                reward,
-                terminated,
-                truncated,
-                next_observation,
-                valid,
-            ),
+        checked = check_step(
+            (observation, whole if self.action_shape else action, *rest),
             (self.num_envs, *shape),
             self.observation_dtype,
             self.num_actions,
         )
         if self.action_shape:
-            step = step._replace(action=self._check_continuous(action))
-        size = self._size + int(np.count_nonzero(step.valid))
+            action = check_continuous_action(
+                action, (self.num_envs, *self.action_shape), self.action_dtype
+            )
+            checked = checked._replace(action=action)
+        return checked
+
+    def _keep(self, step: Step) -> None:
+        if self._steps.used:
+            self.clear()
+        count = int(np.count_nonzero(step.valid))
+        size = self._steps.size + count
         if size > self.capacity:
             raise ValueError(
                 f"`capacity` must hold a whole epoch. Received: capacity="
@@ -252,10 +226,8 @@ class EpisodeBuffer(EpochSupply):
                 "or give the environment a time limit, as in "
                 "`gymnasium.wrappers.TimeLimit`."
             )
-        self.observation_shape = shape
-        self._steps.append(step)
-        self._size = size
-        self._samples = None
+        self.feed.observation_shape = step.observation.shape[1:]
+        self._steps.add(step, count)
 
     def finish(
         self, evaluate: Evaluate | None = None, reward_scale: float = 1.0
@@ -276,36 +248,69 @@ class EpisodeBuffer(EpochSupply):
             ValueError: If the epoch is empty, values are missing or not
                 finite.
         """
-        if not self._size:
-            raise ValueError(
-                "An epoch must have at least one transition. Received: 0. "
-                "Collect with `CollectEpisodes` or `CollectRollout`, or `add` "
-                "steps before training. A model made under a `tf.distribute` "
-                "strategy asks for data before anything can be collected: "
-                "make it outside of the strategy's scope."
-            )
-        if self.lambda_ is not None and evaluate is None:
-            raise ValueError(
-                "`lambda_` needs a model with a value, such as "
-                f"`ActorCritic`. Received: lambda_={self.lambda_} and no "
-                "values. Use `lambda_=None` for plain returns."
-            )
-        samples = make_samples(
-            self._steps, self.discount, self.lambda_, evaluate, reward_scale
-        )
-        if self.standardize:
-            name = "returns" if self.lambda_ is None else "advantage"
-            weight = standardized(getattr(samples, name))
-            samples = samples._replace(**{name: weight})
-        self._samples = samples
+        self._steps.finish(evaluate, reward_scale)
 
-    def finish_if_open(self) -> None:
-        """Call `finish` unless that has been done since the last `add`."""
-        if self._samples is None:
-            self.finish()
+    def samples(self) -> Batch:
+        """Return all of this epoch's data as one batch, in order of time.
 
-    def settle(self) -> None:
-        """Do nothing: all of the state between two epochs is the generator."""
+        Returns:
+            `(observation, action, weight)`: [M, *observation_shape]; int32
+            [M] or float32 [M, *action_shape]; float32 [M]. With `lambda_`,
+            the second item is a dictionary of `action`, `advantage`,
+            `value_target` (the lambda return), `value` and `log_probability`,
+            the latter four float32 [M] from the policy that acted, and the
+            third is the weight of each row: 1.
+        """
+        size = len(self)
+        return self.feed.gather(np.arange(size), size)
+
+    def dataset(
+        self, minibatches: int = 1, passes: int = 1, pad: bool | None = None
+    ) -> Any:
+        """Return a finite `tf.data.Dataset` of each epoch's data, for `fit`.
+
+        Args:
+            minibatches: Positive integer, minibatches that an epoch's data
+                are split into, in a new random order for each pass; there is
+                one gradient step for each. Their number is fixed, their size
+                is not, since epochs of whole episodes differ. Defaults to 1.
+            passes: Positive integer, how often an epoch goes through its
+                data. More than 1 is for losses that allow it, such as PPO's.
+                Defaults to 1.
+            pad: Whether batches are filled up to one of few sizes (powers of
+                two and the middles between) with rows of weight 0 (without
+                `lambda_` -0.0, by which `PolicyGradientLoss` leaves them out
+                of its entropy bonus). The mean of a loss stays what it is,
+                since the other weights grow in proportion; with the reduction
+                `"sum"` use `False`. `None` does it on JAX, which compiles for
+                each size anew.
+
+        Returns:
+            A `tf.data.Dataset` with elements as `samples` has, as tensors,
+            for one `fit`.
+
+        Raises:
+            ValueError: If an argument is out of its range, or the shape of
+                observations is not known.
+        """
+        return make_epoch_dataset(self.feed, minibatches, passes, _padding(pad))
+
+    def batches(
+        self, minibatches: int = 1, passes: int = 1, pad: bool | None = None
+    ) -> Any:
+        """Return a finite `keras.utils.PyDataset` of each epoch's data.
+
+        As `dataset`, without TensorFlow: for the JAX and PyTorch backends.
+
+        Args:
+            minibatches: As in `dataset`.
+            passes: As in `dataset`.
+            pad: As in `dataset`.
+
+        Returns:
+            A `keras.utils.PyDataset` with elements as `samples` has.
+        """
+        return EpochBatches(self, minibatches, passes, _padding(pad))
 
     def get_state(self) -> dict[str, Any]:
         """Return what `set_state` needs to continue with the next epoch.
@@ -326,42 +331,6 @@ class EpisodeBuffer(EpochSupply):
         self.clear()
         self._generator.bit_generator.state = state["generator"]
 
-    def _start(self) -> None:
-        self._steps: list[Step] = []
-        self._samples: Samples | None = None
-        self._size = 0
-        self._used = False
 
-    def _check_continuous(self, action: Any) -> np.ndarray:
-        action = np.asarray(action)
-        shape = (self.num_envs, *self.action_shape)
-        if (
-            action.shape != shape
-            or not casts_in_kind(action.dtype, self.action_dtype)
-            or not np.isfinite(action).all()
-        ):
-            raise ValueError(
-                f"`action` must be finite numbers of shape {shape}. "
-                f"Received: action={action}."
-            )
-        return cast_values("action", action, self.action_dtype)
-
-
-def _read_spaces(environment: Any) -> dict[str, Any]:
-    num_envs, observations, actions = spaces_of(environment)
-    # `MultiBinary` has an `n` too.
-    discrete = hasattr(actions, "n") and actions.shape == ()
-    continuous = hasattr(actions, "low") and len(actions.shape) == 1
-    if not discrete and not continuous:
-        raise ValueError(
-            "`environment` must have `Discrete` or one-dimensional `Box` "
-            f"actions. Received: action_space={actions}. Flatten them in a "
-            "wrapper."
-        )
-    return {
-        "observation_shape": observations.shape,
-        "observation_dtype": observations.dtype,
-        "num_envs": num_envs,
-        "action_shape": () if discrete else actions.shape,
-        "num_actions": int(actions.n) if discrete else None,
-    }
+def _padding(pad: bool | None) -> bool:
+    return keras.backend.backend() == "jax" if pad is None else bool(pad)

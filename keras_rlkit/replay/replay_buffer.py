@@ -1,39 +1,27 @@
 """The replay buffer: stores transitions, gives batches."""
 
-import threading
 from typing import Any, Self
 
 import numpy as np
 
-from keras_rlkit.replay.batch_supply import BatchSupply
-from keras_rlkit.replay.buffer_state import BufferState
-from keras_rlkit.replay.feeding.background_worker import BackgroundWorker
-from keras_rlkit.replay.feeding.batch_forms import frames_first, frames_of
+from keras_rlkit.replay.feeding.batch_forms import Batch
+from keras_rlkit.replay.feeding.py_dataset import Batches
+from keras_rlkit.replay.feeding.tf_dataset import make_transition_dataset
 from keras_rlkit.replay.sampling.sampler import Sampler
-from keras_rlkit.replay.sampling.uniform import Uniform
-from keras_rlkit.replay.storage.capacity_plan import plan, plan_for_environment
-from keras_rlkit.replay.storage.machine_limits import check_disk, check_memory
-from keras_rlkit.replay.storage.step_checks import (
-    check_dtype,
-    check_shape,
-    check_space,
-    check_step,
+from keras_rlkit.replay.storage.capacity_plan import (
+    plan,
+    plan_for_environment,
 )
+from keras_rlkit.replay.storage.space_checks import check_space
 from keras_rlkit.replay.storage.storage_settings import (
     Compressed,
     Disk,
     Memory,
-    check_storage,
 )
-from keras_rlkit.replay.storage.transition_ring import TransitionRing
-from keras_rlkit.utils import (
-    check_fraction,
-    check_positive_integer,
-    make_generator,
-)
+from keras_rlkit.replay.transition_memory import TransitionMemory
 
 
-class ReplayBuffer(BatchSupply, BufferState):
+class ReplayBuffer(TransitionMemory):
     """Stores what an agent lived through and gives it back in batches.
 
     The memory of off-policy learning. It takes one step of N environments at
@@ -54,6 +42,10 @@ class ReplayBuffer(BatchSupply, BufferState):
     observations up to 512 bytes, enough for any episode length. Where
     episodes are so short that this does not suffice, the oldest transitions
     make room, so that `len(buffer)` stays a little below `capacity`.
+
+    An observation that isn't the same environment's last `next_observation`,
+    with no end in between, begins a new trajectory; the old one is treated as
+    truncated.
 
     Args:
         capacity: Positive integer, transitions to keep.
@@ -114,6 +106,7 @@ class ReplayBuffer(BatchSupply, BufferState):
 
     # What models learn from that it belongs to.
     gives = "transitions"
+    _data_sets = "`dataset(32)`, or `batches(32)` without TensorFlow"
 
     def __init__(
         self,
@@ -129,56 +122,19 @@ class ReplayBuffer(BatchSupply, BufferState):
         num_actions: int | None = None,
         storage: str | Memory | Compressed | Disk = "memory",
     ):
-        self.capacity = check_positive_integer("capacity", capacity)
-        self.observation_shape = check_shape(observation_shape)
-        self.observation_dtype = check_dtype(observation_dtype)
-        self.num_envs = check_positive_integer("num_envs", num_envs)
-        self.frame_stack = (
-            None
-            if frame_stack is None
-            else check_positive_integer("frame_stack", frame_stack)
+        super().__init__(
+            capacity,
+            observation_shape,
+            observation_dtype,
+            num_envs,
+            frame_stack,
+            n_step,
+            discount,
+            sampler,
+            seed,
+            num_actions,
+            storage,
         )
-        self.n_step = check_positive_integer("n_step", n_step)
-        self.discount = check_fraction("discount", discount)
-        self.sampler = Uniform() if sampler is None else sampler
-        self.num_actions = (
-            None
-            if num_actions is None
-            else check_positive_integer("num_actions", num_actions)
-        )
-        self._stack, self._frame_shape = frames_of(
-            self.observation_shape, self.frame_stack
-        )
-        self.storage = check_storage(storage)
-        layout = {
-            "capacity": self.capacity,
-            "frame_shape": self._frame_shape,
-            "frame_dtype": self.observation_dtype,
-            "num_envs": self.num_envs,
-            "stack": self._stack,
-            "n_step": self.n_step,
-            "storage": self.storage,
-        }
-        size = TransitionRing.size_of(**layout)
-        check_memory(
-            size.memory + self.sampler.size_of(self.capacity), self.capacity
-        )
-        if size.disk:
-            check_disk(size.disk, self.capacity, self.storage.path)
-        self.sampler.start(self.capacity)
-        self._store = TransitionRing(**layout, discount=self.discount)
-        self._generator = make_generator(seed)
-        self._worker = BackgroundWorker()
-        # A data set may be read ahead by threads that are not ours.
-        self._lock = threading.Lock()
-        self._largest_batch = 1
-        self._seconds_waited = 0.0
-        self._device_frames = None
-        # Small batches are drawn together where `fit` takes them together; a
-        # collector says how many these are.
-        self.batches_per_execution = 1
-        # How often data sets were told to forget what they have drawn ahead.
-        self.draws_forgotten = 0
 
     @classmethod
     def for_environment(
@@ -219,106 +175,76 @@ class ReplayBuffer(BatchSupply, BufferState):
     plan = staticmethod(plan)
     plan_for_environment = staticmethod(plan_for_environment)
 
-    def __len__(self) -> int:
-        """Return how many transitions can be sampled."""
-        return self._store.size
-
-    def __repr__(self) -> str:
-        """Say what it holds, and what `fit` takes instead of it."""
-        return (
-            f"<{type(self).__name__} with {len(self):,} of {self.capacity:,} "
-            "transitions; `fit` takes its data: `dataset(32)`, or "
-            "`batches(32)` without TensorFlow>"
-        )
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes held by the buffer, in memory and on disk, all included."""
-        stored = sum(array.nbytes for array in self._store.arrays().values())
-        return stored + self.sampler.size_of(self.capacity)
-
     @property
     def has_priorities(self) -> bool:
         """Whether batches have `"index"`, for `update_priorities`."""
         return self.sampler.weighs
 
-    def add(
-        self,
-        observation: np.ndarray,
-        action: np.ndarray,
-        reward: np.ndarray,
-        terminated: np.ndarray,
-        truncated: np.ndarray,
-        next_observation: np.ndarray,
-        valid: np.ndarray | None = None,
-    ) -> None:
-        """Store one step of every environment.
-
-        An observation that isn't the same environment's last
-        `next_observation`, with no end in between, begins a new trajectory;
-        the old one is treated as truncated.
+    def sample(self, batch_size: int) -> Batch:
+        """Draw one batch, as NumPy arrays.
 
         Args:
-            observation: Array [N, *observation_shape], acted on.
-            action: Integers [N].
-            reward: Finite numbers [N].
-            terminated: Booleans [N], terminal state reached.
-            truncated: Booleans [N], episode cut by a limit.
-            next_observation: Array [N, *observation_shape], what followed; at
-                an episode's end its true final observation, not the first one
-                of the next.
-            valid: Booleans [N], `False` for a row in which nothing happened
-                since the environment only reset itself; such rows are not
-                stored. Defaults to all `True`.
-
-        Raises:
-            ValueError: If an argument has the wrong shape, dtype or values.
-                Nothing is stored then, and nothing stored is lost.
-        """
-        step = check_step(
-            (
-                observation,
-                action,
-                reward,
-                terminated,
-                truncated,
-                next_observation,
-                valid,
-            ),
-            (self.num_envs, *self.observation_shape),
-            self.observation_dtype,
-            self.num_actions,
-            self.n_step,
-        )
-        step = step._replace(
-            observation=frames_first(step.observation, self.frame_stack),
-            next_observation=frames_first(
-                step.next_observation, self.frame_stack
-            ),
-        )
-        self._worker.settle()
-        with self._lock:
-            self._store.add(step)
-
-    def trajectories(self) -> list[np.ndarray]:
-        """Return which of the stored transitions follow each other.
+            batch_size: Positive integer B, at most `len(buffer)`.
 
         Returns:
-            For each trajectory the rows of its transitions in what
-            `transitions` returns, in the order of time, integers.
+            A tuple `(observation, rest)`. `observation` is an array
+            [B, *observation_shape]; `rest` is a dictionary with `action`
+            (int32 [B]), `reward` (float32 [B], the discounted sum over n
+            steps), `discount` (float32 [B], 0 where the episode terminated)
+            and `next_observation` [B, *observation_shape]. A third item,
+            `sample_weight` (float32 [B]), and `index` in the dictionary come
+            with samplers that weigh. Observations may share memory with each
+            other: copy before you write into them.
 
         Raises:
-            ValueError: If transitions join several steps, `n_step` above 1.
+            ValueError: If the buffer is empty or holds fewer than
+                `batch_size` transitions.
         """
-        if self.n_step > 1:
-            raise ValueError(
-                "`n_step` must be 1 for single steps to be read back. "
-                f"Received: a buffer with n_step={self.n_step}."
-            )
-        self._worker.settle()
-        with self._lock:
-            oldest, _ = self._stored()
-            return [rows - oldest for rows in self._store.trajectories()]
+        return self.feed.sample(batch_size)
+
+    def dataset(self, batch_size: int, prefetch: int | None = None) -> Any:
+        """Return an endless `tf.data.Dataset` of batches, for `fit`.
+
+        Batches are drawn while the model trains. What each is drawn from
+        depends on the order of calls alone, so the same seeds give the same
+        training, bit for bit. Where `CollectSteps` fills the buffer, batches of
+        vectors are drawn for a whole execution of `fit` at once, on
+        TensorFlow: the same batches, with fewer calls.
+
+        Args:
+            batch_size: Positive integer B.
+            prefetch: How many batches to draw ahead, in a thread of its own.
+                `None` chooses 1 for batches of 256 KiB or more and 0 else.
+
+        Returns:
+            A `tf.data.Dataset` with the elements of `sample`, as tensors of
+            static shapes. While the buffer is empty the first elements are
+            zeros, so that a model can be built from them.
+        """
+        return make_transition_dataset(self.feed, batch_size, prefetch)
+
+    def batches(self, batch_size: int, prefetch: int | None = None) -> Any:
+        """Return an endless `keras.utils.PyDataset` of batches, for `fit`.
+
+        As `dataset`, without TensorFlow. For the JAX and PyTorch backends: on
+        TensorFlow Keras itself draws ahead, as far as its speed allows, so
+        that two runs differ. Use `dataset` there.
+
+        With JAX on an accelerator, batches are made on the device, eight at
+        once, eight ahead. Frames of stacks live there beside the buffer, if
+        they take at most half of the memory that is left.
+
+        Args:
+            batch_size: Positive integer B.
+            prefetch: How many batches to draw ahead, in a thread of its own.
+                `None` chooses 1 for batches of 256 KiB or more and 0 else; any
+                number keeps JAX' batches in the memory of the processor.
+
+        Returns:
+            A `keras.utils.PyDataset` with the elements of `sample`, as JAX'
+            arrays where they are made on its device.
+        """
+        return Batches(self, batch_size, prefetch)
 
     def priorities(self) -> np.ndarray:
         """Return the priorities of everything stored, oldest first.
@@ -330,9 +256,8 @@ class ReplayBuffer(BatchSupply, BufferState):
         Raises:
             ValueError: If the sampler keeps no priorities.
         """
-        self._worker.settle()
-        with self._lock:
-            return self.sampler.priorities(*self._stored())
+        with self.feed.changing():
+            return self.sampler.priorities(*self._ring.stored)
 
     def update_priorities(
         self, index: np.ndarray, td_error: np.ndarray
@@ -355,20 +280,5 @@ class ReplayBuffer(BatchSupply, BufferState):
             ValueError: If an argument has the wrong shape, dtype or values, or
                 the sampler keeps no priorities.
         """
-        self._worker.settle()
-        with self._lock:
-            self.sampler.update(index, td_error, *self._stored())
-
-    def end_trajectories(self) -> None:
-        """Cut every trajectory under way, as truncated.
-
-        Call it where an environment was reset from outside: what is added next
-        begins new trajectories.
-        """
-        self._worker.settle()
-        with self._lock:
-            self._store.end_trajectories()
-
-    def _stored(self) -> tuple[int, int]:
-        """Return the number of the oldest transition, and how many follow."""
-        return self._store.added - self._store.size, self._store.size
+        with self.feed.changing():
+            self.sampler.update(index, td_error, *self._ring.stored)

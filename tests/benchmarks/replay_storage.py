@@ -84,7 +84,7 @@ def measure(storage: str, transitions: int, folder: str | None) -> list[str]:
         if added >= transitions:
             break
     sample = rates(lambda: replay.sample(BATCH), BATCHES)
-    draw = rates(lambda: replay.draw(BATCH), BATCHES)
+    draw = rates(lambda: replay.feed.draw(BATCH), BATCHES)
     grown = {kind: resident(kind) - size for kind, size in before.items()}
     return [
         f'`"{storage}"`',

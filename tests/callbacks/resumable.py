@@ -149,7 +149,6 @@ class Training:
                 self.agent.variables + self.agent.optimizer.variables
             )
         }
-        self.buffer.settle()
         arrays = self.buffer.get_state()["arrays"]
         batch = keras.tree.flatten(self.buffer.sample(BATCH))
         batch = {f"batch {n}": array for n, array in enumerate(batch)}

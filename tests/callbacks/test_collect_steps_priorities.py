@@ -73,7 +73,7 @@ class Looks(keras.callbacks.Callback):
         self.seen = seen
 
     def look(self):
-        end = self.buffer._store.added
+        end = self.buffer._ring.added
         self.seen.append((end - len(self.buffer), end))
 
     def on_train_begin(self, logs=None):
@@ -87,7 +87,7 @@ def make_noting_buffer(environment, **arguments):
     """A buffer and the list of the batches that it has drawn."""
     sampler = rlk.replay.Prioritized(ALPHA, beta=0.5, epsilon=EPSILON)
     buffer = make_buffer(environment, sampler=sampler, **arguments)
-    draw, batches = buffer._draw, []
+    draw, batches = buffer.feed._draw, []
 
     def noting_draw(*arguments, **options):
         drawn = draw(*arguments, **options)
@@ -102,7 +102,7 @@ def make_noting_buffer(environment, **arguments):
             batches.append(drawn)
         return drawn
 
-    buffer._draw = noting_draw
+    buffer.feed._draw = noting_draw
     return buffer, batches
 
 

@@ -61,10 +61,10 @@ def test_each_part_has_the_share_that_it_takes(
     )
     collect.environment.step = clock.slow(collect.environment.step, 5)
     buffer.add = clock.slow(buffer.add, 7)
-    buffer.draw = clock.slow(buffer.draw, 11)
+    buffer.feed.draw = clock.slow(buffer.feed.draw, 11)
     agent = make_agent(steps_per_execution=steps_per_execution)
     callbacks = [SlowTraining(clock, 13), collect]
-    buffer.note_seconds_waited(1_000)  # by whoever drew before
+    buffer.feed.note_seconds_waited(1_000)  # by whoever drew before
     history = fit(agent, data, callbacks, steps=8, epochs=2)
     # In an epoch, 8 batches, on TensorFlow an execution's at once; 32
     # environment steps, two at once.

@@ -187,7 +187,7 @@ class BufferMachine(RuleBasedStateMachine):
 
     @rule()
     def through_a_folder(self):
-        self.buffer.settle()
+        self.buffer.feed.forget()
         self.saves.write(self.buffer.get_state())
         self.buffer = self.make_buffer()
         self.buffer.set_state(self.saves.read())

@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 
 import keras_rlkit as rlk
-from keras_rlkit.replay.storage.rollout_samples import padded_size, standardized
+from keras_rlkit.replay.feeding.padded_size import padded_size
+from keras_rlkit.replay.storage.epoch_samples import standardized
 
 
 def add(buffer, first, reward, terminated=False, truncated=False, valid=True):

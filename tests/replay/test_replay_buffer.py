@@ -186,7 +186,7 @@ def test_a_draw_in_another_thread_keeps_the_next_step_waiting():
     buffer = make()
     for _ in range(5):
         buffer.add(**step())
-    read = buffer._store.read
+    read = buffer._ring.read
     reading, go_on = threading.Event(), threading.Event()
 
     def slow_read(*arguments):
@@ -194,9 +194,9 @@ def test_a_draw_in_another_thread_keeps_the_next_step_waiting():
         go_on.wait(timeout=60)
         return read(*arguments)
 
-    buffer._store.read = slow_read
+    buffer._ring.read = slow_read
     with concurrent.futures.ThreadPoolExecutor() as pool:
-        drawn = pool.submit(buffer.draw, 2)
+        drawn = pool.submit(buffer.feed.draw, 2)
         reading.wait(timeout=60)
         added = pool.submit(buffer.add, **step())
         # Time enough to store a step, if nothing kept it from that.
@@ -223,7 +223,7 @@ def test_dataset_gives_what_sample_gives():
     assert specification[0].shape == (4, 3)
     assert specification[1]["action"].shape == (4,)
     for buffer, prefetch in zip(datasets, (0, 3), strict=True):
-        sampled._generator = make()._generator
+        sampled.feed._generator = make()._generator
         for batch in buffer.dataset(4, prefetch=prefetch).take(6):
             ours = sampled.sample(4)
             np.testing.assert_array_equal(ours[0], batch[0].numpy())

@@ -20,7 +20,7 @@ def make(capacity=8, sampler=None, **arguments):
 def play(buffer, count):
     """Adds steps whose observation and reward are their number."""
     for _ in range(count):
-        number = buffer._store.added
+        number = buffer._ring.added
         now = np.full((1, 2), number, "float32")
         buffer.add(now, np.array([0]), np.array([number]), NO, NO, now + 1)
 
@@ -29,7 +29,7 @@ def content(buffer, batches=3):
     """Everything that can be seen of a buffer, draws included."""
     seen = [buffer.priorities().tolist()]
     for _ in range(batches):
-        observation, rest, weight = buffer.draw(4)
+        observation, rest, weight = buffer.feed.draw(4)
         seen += [observation.tolist(), rest["index"].tolist(), weight.tolist()]
     return seen
 
@@ -38,7 +38,7 @@ def test_a_batch_tells_its_transitions_and_weights():
     buffer = make()
     play(buffer, 10)
     buffer.update_priorities(np.arange(2, 10), np.linspace(-1, 1, 8))
-    for batch in (buffer.sample(5), buffer.draw(5)):
+    for batch in (buffer.sample(5), buffer.feed.draw(5)):
         observation, rest, weight = batch
         assert observation[:, 0].tolist() == rest["index"].tolist()
         assert rest["reward"].tolist() == rest["index"].tolist()
@@ -49,9 +49,9 @@ def test_a_batch_tells_its_transitions_and_weights():
 
 def test_blanks_have_the_form_of_batches():
     buffer = make()
-    blank = buffer.blank(3)
+    blank = buffer.feed.blank(3)
     play(buffer, 5)
-    drawn = buffer.draw(3)
+    drawn = buffer.feed.draw(3)
     assert len(blank) == len(drawn) == 3
     assert set(blank[1]) == set(drawn[1])
     assert blank[2].tolist() == [1, 1, 1]
@@ -135,8 +135,8 @@ def test_a_loaded_buffer_continues_as_the_saved_one(tmp_path, beta, steps):
         for replay in (buffer, loaded):
             play(replay, 5)
         assert content(buffer) == content(loaded)
-        index, error = buffer.draw(4)[1]["index"], generator.normal(size=4)
-        loaded.draw(4)
+        index, error = buffer.feed.draw(4)[1]["index"], generator.normal(size=4)
+        loaded.feed.draw(4)
         for replay in (buffer, loaded):
             replay.update_priorities(index, error)
 
@@ -192,6 +192,6 @@ def test_what_was_drawn_ahead_saw_the_priorities_before(prefetch):
 def test_an_update_waits_for_a_draw_in_another_thread():
     buffer = make()
     play(buffer, 8)
-    futures = [buffer.draw_later(4) for _ in range(20)]
+    futures = [buffer.feed.draw_later(4) for _ in range(20)]
     buffer.update_priorities(np.arange(8), np.ones(8))
     assert all(future.done() for future in futures)

@@ -1,26 +1,13 @@
-"""What is drawn from a buffer, and the forms of observations and batches."""
+"""The forms in which models take batches of transitions."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
+from keras_rlkit.replay.storage.draw import Draw
+
 Batch = tuple[Any, ...]
-
-
-class Draw(NamedTuple):
-    """Transitions as they lie in storage.
-
-    `frames` [w, B, *frame]: the first k of the w frames make the observation,
-    the last k the next one. `weight` is `None` where all weights are 1.
-    """
-
-    frames: np.ndarray
-    action: np.ndarray
-    reward: np.ndarray
-    discount: np.ndarray
-    index: np.ndarray
-    weight: np.ndarray | None
 
 
 def view_frames_last(frames: np.ndarray) -> np.ndarray:
@@ -72,65 +59,3 @@ def to_batch(
     if draw.weight is None:
         return observation, rest
     return observation, {**rest, "index": draw.index}, draw.weight
-
-
-def blank_draw(
-    batch_size: int,
-    frame_shape: tuple[int, ...],
-    frame_dtype: np.dtype,
-    stack: int,
-    weighs: bool,
-) -> Draw:
-    """Return zeros in the form of a draw, with weights of 1.
-
-    Args:
-        batch_size: Transitions B of the batch.
-        frame_shape: Shape of one frame.
-        frame_dtype: NumPy dtype of one frame.
-        stack: Number of frames k of an observation.
-        weighs: Whether the draw has weights.
-    """
-    zeros = np.zeros(batch_size, np.float32)
-    return Draw(
-        np.zeros((2 * stack, batch_size, *frame_shape), frame_dtype),
-        np.zeros(batch_size, np.int32),
-        zeros,
-        zeros,
-        np.zeros(batch_size, np.int64),
-        zeros + 1 if weighs else None,
-    )
-
-
-def frames_of(
-    observation_shape: tuple[int, ...], frame_stack: int | None
-) -> tuple[int, tuple[int, ...]]:
-    """Return of how many frames an observation consists, and their shape.
-
-    Args:
-        observation_shape: Shape of one environment's observation.
-        frame_stack: Length k of the stack on its last axis, or `None`.
-
-    Returns:
-        A tuple `(stack, frame_shape)`; `stack` is 1 without a stack.
-
-    Raises:
-        ValueError: If the last axis isn't k long.
-    """
-    if frame_stack is None:
-        return 1, observation_shape
-    if observation_shape[-1:] != (frame_stack,):
-        raise ValueError(
-            "`frame_stack` must be the size of the observation's last "
-            f"axis. Received: frame_stack={frame_stack} with "
-            f"observation_shape={observation_shape}."
-        )
-    return frame_stack, observation_shape[:-1]
-
-
-def frames_first(
-    observation: np.ndarray, frame_stack: int | None
-) -> np.ndarray:
-    """Return observations [N, ...] with the k frames on axis 1, as a view."""
-    if frame_stack is None:
-        return observation[:, None]
-    return np.moveaxis(observation, -1, 1)

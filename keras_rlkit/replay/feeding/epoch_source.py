@@ -1,24 +1,21 @@
-"""The minibatches of one epoch's data, behind `dataset` and `batches`."""
-
-from typing import Any
+"""The minibatches of one epoch's data, and nothing older."""
 
 import numpy as np
 
 from keras_rlkit.replay.feeding.batch_forms import Batch
-from keras_rlkit.replay.storage.rollout_samples import padded_size
+from keras_rlkit.replay.feeding.epoch_feed import EpochFeed
+from keras_rlkit.replay.feeding.padded_size import padded_size
+from keras_rlkit.replay.feeding.source import Source
 from keras_rlkit.utils import check_positive_integer
 
 
-class EpochSource:
-    """Hands out what was collected for this epoch, and nothing older.
+class EpochSource(Source):
+    """Hands out what was collected for this epoch, each sample once per pass.
 
-    `fit` may look at a few batches to build the model before its callbacks
-    have collected anything. Such a look at an empty buffer gets zeros; asking
-    for the same index again is training and raises, as does asking for data
-    that were handed out already.
+    Asking for data that were handed out already raises.
 
     Args:
-        buffer: `EpisodeBuffer`.
+        feed: `EpochFeed` to draw from.
         minibatches: Minibatches that an epoch's data are split into.
         passes: How often an epoch goes through its data.
         pad: Whether batches have one of few sizes.
@@ -26,46 +23,38 @@ class EpochSource:
     """
 
     def __init__(
-        self, buffer: Any, minibatches: int, passes: int, pad: bool, looks: bool
+        self,
+        feed: EpochFeed,
+        minibatches: int,
+        passes: int,
+        pad: bool,
+        looks: bool,
     ):
-        self._buffer = buffer
         self._minibatches = check_positive_integer("minibatches", minibatches)
         self._passes = check_positive_integer("passes", passes)
+        count = self._minibatches * self._passes
+        super().__init__(feed, feed.blank(8), count, looks, count)
         self._pad = pad
-        self._looks = looks
-        self._looked_at = 0
         self._generation: int | None = None
         self._parts: list[np.ndarray] = []
         self._taken = 0
         self._allowed = 0
-        self.num_batches = self._minibatches * self._passes
-        self.blank = buffer.blank(8)
 
-    def take(self, index: int) -> Batch:
-        """Return one minibatch.
-
-        Args:
-            index: Number of the minibatch within the epoch, in any order.
-
-        Returns:
-            A batch as `EpisodeBuffer.samples` gives, with the rows of one
-            minibatch.
+    def next_batch(self, index: int) -> Batch:
+        """Return one minibatch, whichever number is asked for.
 
         Raises:
             ValueError: If nothing was collected for this epoch.
         """
-        buffer = self._buffer
-        if self._looks and not len(buffer) and index >= self._looked_at:
-            self._looked_at = index + 1
-            return self.blank
-        if self._generation != buffer.generation:
-            buffer.finish_if_open()
-            self._parts = self._split(len(buffer))
+        feed = self.feed
+        if self._generation != feed.generation:
+            feed.finish_if_open()
+            self._parts = self._split(len(feed))
             # A buffer filled by hand may be looked at before it is used.
             first = self._generation is None
-            self._allowed = self.num_batches * (1 + (first and self._looks))
+            self._allowed = self.num_batches * (1 + (first and self.looks))
             self._taken = 0
-            self._generation = buffer.generation
+            self._generation = feed.generation
         if self._taken == self._allowed:
             raise ValueError(
                 "The data of this epoch have been used already: on-policy "
@@ -79,9 +68,9 @@ class EpochSource:
         rows = self._parts[self._taken % self.num_batches]
         self._taken += 1
         size = padded_size(len(rows)) if self._pad else len(rows)
-        batch = buffer.gather(rows, size)
+        batch = feed.gather(rows, size)
         if self._taken >= self.num_batches:
-            buffer.note_used()
+            feed.note_used()
         return batch
 
     def _split(self, size: int) -> list[np.ndarray]:
@@ -89,7 +78,7 @@ class EpochSource:
         for _ in range(self._passes):
             rows = np.arange(size)
             if self._minibatches > 1:
-                rows = self._buffer.shuffled(size)
+                rows = self.feed.shuffled(size)
                 # Fewer samples than minibatches: some come twice.
                 rows = np.resize(rows, max(size, self._minibatches))
             parts += np.array_split(rows, self._minibatches)

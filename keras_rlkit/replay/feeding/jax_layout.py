@@ -5,8 +5,9 @@ from typing import Any
 
 import keras
 
-from keras_rlkit.replay.feeding.batch_forms import Batch, Draw, to_batch
+from keras_rlkit.replay.feeding.batch_forms import Batch, to_batch
 from keras_rlkit.replay.feeding.jax_frames import DeviceFrames
+from keras_rlkit.replay.storage.draw import Draw
 
 # What an accelerator takes in one piece: each piece costs as much as several
 # batches of vectors.
@@ -78,14 +79,14 @@ class DeviceLayout:
         return self._split(draw)
 
 
-def make_device_layout(buffer: Any) -> DeviceLayout | None:
-    """Return the layout for a buffer's batches, or `None` without accelerator.
+def make_device_layout(feed: Any) -> DeviceLayout | None:
+    """Return the layout for a feed's batches, or `None` without accelerator.
 
     Args:
-        buffer: `ReplayBuffer` to draw from.
+        feed: `TransitionFeed` to draw from.
     """
     if not on_accelerator():
         return None
     return DeviceLayout(
-        buffer.frame_stack, BATCHES_AT_ONCE, buffer.frames_on_device()
+        feed.frame_stack, BATCHES_AT_ONCE, feed.frames_on_device()
     )

@@ -1,10 +1,13 @@
-"""The stream of batches behind `dataset` and `batches`."""
+"""The endless stream of batches that are drawn from stored transitions."""
 
 import collections
 from time import perf_counter
 from typing import Any
 
-from keras_rlkit.replay.feeding.batch_forms import Batch, Draw
+from keras_rlkit.replay.feeding.batch_forms import Batch
+from keras_rlkit.replay.feeding.source import Source
+from keras_rlkit.replay.feeding.transition_feed import TransitionFeed
+from keras_rlkit.replay.storage.draw import Draw
 from keras_rlkit.utils import check_non_negative_integer
 
 # Drawing a smaller batch takes less time than waking a thread for it.
@@ -13,20 +16,14 @@ PREFETCH_FROM_BYTES = 2**18
 LONGEST_LOOK = 256
 
 
-class TransitionSource:
-    """Hands out batches in the order of their index, drawing ahead.
-
-    `fit` may ask for data before its callbacks have filled the buffer: it
-    looks at a few batches to learn their shapes or to build the model, throws
-    them away and starts again from index 0. Such a look at an empty
-    buffer gets zeros; asking for the same index again is training and raises.
+class TransitionSource(Source):
+    """Hands out batches in the order of their number, drawing ahead.
 
     Args:
-        buffer: `ReplayBuffer` to draw from.
+        feed: `TransitionFeed` to draw from.
         batch_size: Transitions of a batch.
         prefetch: Batches to draw ahead, or `None` to choose by size.
-        looks: Whether such looks happen. Without them the first batch asked
-            for is training already.
+        looks: Whether `fit` may look at batches beforehand.
         as_stored: Whether to leave the frames of stacks as they lie in
             storage.
         layout: `DeviceLayout` that makes several batches of each draw, or
@@ -35,52 +32,39 @@ class TransitionSource:
 
     def __init__(
         self,
-        buffer,
+        feed: TransitionFeed,
         batch_size: int,
         prefetch: int | None,
         looks: bool,
         as_stored: bool = False,
         layout: Any = None,
     ):
-        self._buffer = buffer
-        self._draw = batch_size, as_stored, layout
-        self._ready: collections.deque[Batch] | None = None
         if layout is None:
-            self.blank = buffer.blank(batch_size, as_stored)
+            blank = feed.blank(batch_size, as_stored)
         else:
-            self._ready = collections.deque()
             rows = batch_size * layout.count
-            self.blank = layout.of_frames(buffer.blank(rows, True))[0]
+            blank = layout.of_frames(feed.blank(rows, True))[0]
+        super().__init__(feed, blank, None, looks, LONGEST_LOOK)
         if prefetch is None:
-            observations = 2 * buffer.blank(batch_size)[0].nbytes
+            observations = 2 * feed.blank(batch_size)[0].nbytes
             prefetch = int(observations >= PREFETCH_FROM_BYTES)
         self.prefetch = check_non_negative_integer("prefetch", prefetch)
+        self._draw = batch_size, as_stored, layout
+        self._ready: collections.deque[Batch] | None = (
+            None if layout is None else collections.deque()
+        )
         self._ahead: collections.deque = collections.deque()
-        self._looks = looks
-        self._looked_at = 0
         self._forgotten = 0
 
-    def take(self, index: int) -> Batch | Draw:
-        """Return one batch.
-
-        Args:
-            index: Number of the batch since the iterator began.
-
-        Returns:
-            As `ReplayBuffer.draw`.
-
-        Raises:
-            ValueError: If the buffer holds too little.
-        """
-        if self._is_a_look(index):
-            return self.blank
+    def next_batch(self, index: int) -> Batch | Draw:
+        """Return a batch as `TransitionFeed.draw`, and time the wait for it."""
         began = perf_counter()
         batch = self._next(index)
-        self._buffer.note_seconds_waited(perf_counter() - began)
+        self.feed.note_seconds_waited(perf_counter() - began)
         return batch
 
     def _next(self, index: int) -> Batch | Draw:
-        forgotten = self._buffer.draws_forgotten
+        forgotten = self.feed.draws_forgotten
         if index == 0 or self._forgotten != forgotten:
             # Drawn for an iterator that is gone, maybe from too little, or
             # told to forget.
@@ -96,17 +80,9 @@ class TransitionSource:
 
     def _next_draw(self) -> Batch | Draw | list[Batch]:
         if not self.prefetch:
-            return self._buffer.draw(*self._draw)
+            return self.feed.draw(*self._draw)
         batch = self._ahead.popleft().result() if self._ahead else None
         # Not before the result is in: two threads would fight for Python.
         while len(self._ahead) < self.prefetch + (batch is None):
-            self._ahead.append(self._buffer.draw_later(*self._draw))
+            self._ahead.append(self.feed.draw_later(*self._draw))
         return self._ahead.popleft().result() if batch is None else batch
-
-    def _is_a_look(self, index: int) -> bool:
-        if not self._looks or len(self._buffer):
-            return False
-        if not self._looked_at <= index < LONGEST_LOOK:
-            return False
-        self._looked_at = index + 1
-        return True

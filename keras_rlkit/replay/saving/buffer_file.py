@@ -98,3 +98,27 @@ def check_arrays(
             f"of the buffer it describes: {layout(expected)}. Received: "
             f"path={str(path)!r} with {layout(received)}."
         )
+
+
+def check_same_arguments(
+    expected: dict[str, Any], received: dict[str, Any]
+) -> None:
+    """Raise unless a state is of a buffer with the same arguments.
+
+    Args:
+        expected: Arguments of the buffer that is to continue.
+        received: Arguments of the buffer that was saved.
+
+    Raises:
+        ValueError: If they differ.
+    """
+    # As they would come out of a file.
+    expected = json.loads(json.dumps(expected))
+    received = json.loads(json.dumps(received))
+    if expected != received:
+        other = [n for n in expected if expected[n] != received.get(n)]
+        raise ValueError(
+            "The state must be of a buffer with the same arguments: "
+            f"{ {name: expected[name] for name in other} }. Received: a "
+            f"state with { {name: received.get(name) for name in other} }."
+        )

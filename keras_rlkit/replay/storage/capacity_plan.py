@@ -5,17 +5,14 @@ from typing import Any
 
 import numpy as np
 
-from keras_rlkit.replay.feeding.batch_forms import frames_of
 from keras_rlkit.replay.sampling.sampler import Sampler
+from keras_rlkit.replay.storage.array_checks import check_dtype, check_shape
 from keras_rlkit.replay.storage.machine_limits import (
     available_memory,
     gibibytes,
 )
-from keras_rlkit.replay.storage.step_checks import (
-    check_dtype,
-    check_shape,
-    check_space,
-)
+from keras_rlkit.replay.storage.observation_frames import frames_of
+from keras_rlkit.replay.storage.space_checks import check_space
 from keras_rlkit.replay.storage.storage_settings import Compressed, Disk, Memory
 from keras_rlkit.replay.storage.transition_ring import (
     TransitionRing,

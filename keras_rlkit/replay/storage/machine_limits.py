@@ -6,6 +6,24 @@ import shutil
 import psutil
 
 
+def check_room(memory: int, disk: int, capacity: int, folder: str) -> None:
+    """Raise if the machine can't hold a buffer.
+
+    Args:
+        memory: Bytes of memory that the buffer will take.
+        disk: Bytes of the disk that it will take.
+        capacity: Transitions that the caller asked for.
+        folder: Folder on the disk.
+
+    Raises:
+        MemoryError: If the memory available is less.
+        OSError: If the disk has less free.
+    """
+    check_memory(memory, capacity)
+    if disk:
+        check_disk(disk, capacity, folder)
+
+
 def check_memory(required: int, capacity: int) -> None:
     """Raise if a buffer needs more memory than the machine can give.
 

@@ -4,11 +4,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from keras_rlkit.utils import (
-    cast_values,
-    casts_in_kind,
-    check_positive_integer,
-)
+from keras_rlkit.replay.storage.array_checks import check_observation
+from keras_rlkit.utils import cast_values, casts_in_kind
 
 # Of what a batch holds: int32 actions and float32 rewards.
 LARGEST_ACTION = np.iinfo(np.int32).max
@@ -25,92 +22,6 @@ class Step(NamedTuple):
     truncated: np.ndarray
     next_observation: np.ndarray
     valid: np.ndarray
-
-
-def check_shape(observation_shape: Any) -> tuple[int, ...]:
-    """Return a shape as a tuple of `int`, or raise if it is none.
-
-    Args:
-        observation_shape: What the caller gave.
-
-    Returns:
-        The shape; empty for observations that are single numbers.
-
-    Raises:
-        ValueError: If it is no sequence of positive integers.
-    """
-    if np.ndim(observation_shape) != 1:
-        raise ValueError(
-            "`observation_shape` must be a tuple of positive integers, such "
-            "as `environment.observation_space.shape`. "
-            f"Received: observation_shape={observation_shape!r}."
-        )
-    return tuple(
-        check_positive_integer("observation_shape", size)
-        for size in observation_shape
-    )
-
-
-def check_dtype(observation_dtype: Any) -> np.dtype:
-    """Return a dtype of numbers, or raise if it is none.
-
-    Args:
-        observation_dtype: What the caller gave.
-
-    Returns:
-        A NumPy dtype.
-
-    Raises:
-        ValueError: If it is no dtype of booleans, integers or real numbers.
-    """
-    try:
-        dtype = np.dtype(observation_dtype)
-    except TypeError:
-        dtype = np.dtype(object)
-    if observation_dtype is None or dtype.kind not in "biuf":
-        raise ValueError(
-            "`observation_dtype` must be a NumPy dtype of numbers, such as "
-            f'"uint8". Received: observation_dtype={observation_dtype!r}.'
-        )
-    return dtype
-
-
-def check_observation(
-    name: str, value: Any, shape: tuple[int, ...], dtype: np.dtype
-) -> np.ndarray:
-    """Return observations as an array, or raise if they don't fit.
-
-    Args:
-        name: Name of the argument.
-        value: What the caller gave.
-        shape: Shape [N, *observation_shape] expected.
-        dtype: Dtype stored.
-
-    Returns:
-        The array, in the dtype stored.
-
-    Raises:
-        ValueError: If shape, dtype or a value don't fit.
-    """
-    array = np.asarray(value)
-    if array.shape != shape:
-        raise ValueError(
-            f"`{name}` must have shape {shape}, one row for each environment. "
-            f"Received: {name}.shape={array.shape}."
-        )
-    if not casts_in_kind(array.dtype, dtype):
-        raise ValueError(
-            f"`{name}` must have dtype {dtype}, or one that casts to it "
-            f"without loss of kind. Received: {name}.dtype={array.dtype}. "
-            "Give the buffer the environment's dtype as `observation_dtype`."
-        )
-    return cast_values(
-        name,
-        array,
-        dtype,
-        " Scale it, or choose a wider dtype for the environment's observation "
-        "space and the buffer's `observation_dtype`.",
-    )
 
 
 def _check_rows(name: str, value: Any, num_envs: int) -> np.ndarray:
@@ -220,56 +131,27 @@ def check_step(
     )
 
 
-def spaces_of(environment: Any) -> tuple[int, Any, Any]:
-    """Return of an environment what both kinds of memory ask for.
+def check_continuous_action(
+    value: Any, shape: tuple[int, ...], dtype: np.dtype
+) -> np.ndarray:
+    """Return continuous actions as an array, or raise if they are none.
 
     Args:
-        environment: Gymnasium environment or vector environment.
-
-    Returns:
-        A tuple `(num_envs, observation_space, action_space)`, the spaces those
-        of a single environment.
+        value: What the caller gave.
+        shape: Shape [N, *action_shape] expected.
+        dtype: Dtype stored.
 
     Raises:
-        ValueError: If observations are not one array.
+        ValueError: If shape, dtype or a value don't fit.
     """
-    observations = getattr(
-        environment, "single_observation_space", environment.observation_space
-    )
-    actions = getattr(
-        environment, "single_action_space", environment.action_space
-    )
-    if getattr(observations, "shape", None) is None:
+    action = np.asarray(value)
+    if (
+        action.shape != shape
+        or not casts_in_kind(action.dtype, dtype)
+        or not np.isfinite(action).all()
+    ):
         raise ValueError(
-            "`environment` must have one array as observation. Received: "
-            f"observation_space={observations}. Wrap it in "
-            "`gymnasium.wrappers.FlattenObservation`."
+            f"`action` must be finite numbers of shape {shape}. "
+            f"Received: action={action}."
         )
-    return getattr(environment, "num_envs", 1), observations, actions
-
-
-def check_space(
-    environment: Any,
-) -> tuple[tuple[int, ...], np.dtype, int, int]:
-    """Read from an environment what a buffer has to know.
-
-    Args:
-        environment: Gymnasium environment or vector environment.
-
-    Returns:
-        A tuple `(observation_shape, observation_dtype, num_envs,
-        num_actions)`.
-
-    Raises:
-        ValueError: If observations are not one array, or actions are not
-            discrete.
-    """
-    num_envs, observations, actions = spaces_of(environment)
-    if not hasattr(actions, "n") or actions.shape != ():
-        raise ValueError(
-            "`environment` must have discrete actions. Received: "
-            f"action_space={actions}. For continuous ones use `EpisodeBuffer`, "
-            '`ActorCritic(distribution="gaussian")`, `CollectRollout` and '
-            "`Gaussian`."
-        )
-    return observations.shape, observations.dtype, num_envs, int(actions.n)
+    return cast_values("action", action, dtype)

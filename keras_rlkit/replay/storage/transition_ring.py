@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from keras_rlkit.replay.feeding.batch_forms import Draw
 from keras_rlkit.replay.storage.distinct_frames import DistinctFrames
+from keras_rlkit.replay.storage.draw import Draw
 from keras_rlkit.replay.storage.n_step import Finished, NStepAccumulator
 from keras_rlkit.replay.storage.step_checks import Step
 from keras_rlkit.replay.storage.storage_settings import (
@@ -153,6 +153,11 @@ class TransitionRing:
         self._append(finished)
         # A storage that has run full may have dropped frames.
         self._make_room(0)
+
+    @property
+    def stored(self) -> tuple[int, int]:
+        """The number of the oldest transition, and how many there are."""
+        return self.added - self.size, self.size
 
     def end_trajectories(self) -> None:
         """Let what is added next begin new trajectories."""

@@ -50,12 +50,12 @@ class Player:
 
 
 def check(buffer, twin, layout):
-    batches = buffer.draw(BATCH, layout=layout)
+    batches = buffer.feed.draw(BATCH, layout=layout)
     for batch in batches:
         keras.tree.map_structure(
             np.testing.assert_array_equal,
             keras.tree.map_structure(np.asarray, batch),
-            twin.draw(BATCH),
+            twin.feed.draw(BATCH),
         )
 
 
@@ -64,7 +64,7 @@ def check(buffer, twin, layout):
 @pytest.mark.parametrize("sampler", [Uniform, Prioritized])
 def test_the_device_gathers_what_the_buffer_would(storage, sampler, n_step):
     buffer, twin = (make(storage, sampler, n_step) for _ in range(2))
-    layout = DeviceLayout(STACK, COUNT, buffer.frames_on_device())
+    layout = DeviceLayout(STACK, COUNT, buffer.feed.frames_on_device())
     assert layout.takes_slots
     player = Player(1)
     # Seven times around the ring, in pieces of different sizes.
@@ -76,8 +76,8 @@ def test_the_device_gathers_what_the_buffer_would(storage, sampler, n_step):
 
 def test_a_frame_travels_once(monkeypatch):
     buffer = make()
-    layout = DeviceLayout(STACK, COUNT, buffer.frames_on_device())
-    frames, read = buffer._store.frames, []
+    layout = DeviceLayout(STACK, COUNT, buffer.feed.frames_on_device())
+    frames, read = buffer._ring.frames, []
     original = frames.read
 
     def noted(slots):
@@ -87,44 +87,44 @@ def test_a_frame_travels_once(monkeypatch):
     monkeypatch.setattr(frames, "read", noted)
     player = Player(2)
     player.play([buffer], 10)
-    buffer.draw(BATCH, layout=layout)
+    buffer.feed.draw(BATCH, layout=layout)
     assert len(set(read)) == frames.written
     read.clear()
-    buffer.draw(BATCH, layout=layout)
+    buffer.feed.draw(BATCH, layout=layout)
     assert not read
     before = frames.written
     player.play([buffer], 1)
-    buffer.draw(BATCH, layout=layout)
+    buffer.feed.draw(BATCH, layout=layout)
     assert len(set(read)) == frames.written - before
 
 
 def test_frames_that_were_replaced_travel_again():
     buffer, twin = make(), make()
-    layout = DeviceLayout(STACK, COUNT, buffer.frames_on_device())
+    layout = DeviceLayout(STACK, COUNT, buffer.feed.frames_on_device())
     Player(3).play([buffer], 20)
-    buffer.draw(BATCH, layout=layout)
+    buffer.feed.draw(BATCH, layout=layout)
     Player(4).play([twin], 20)
-    twin.settle()
+    twin.feed.forget()
     buffer.set_state(twin.get_state())
     check(buffer, twin, layout)
 
 
 def test_data_sets_share_the_frames():
     buffer = make()
-    assert buffer.frames_on_device() is buffer.frames_on_device()
+    assert buffer.feed.frames_on_device() is buffer.feed.frames_on_device()
 
 
 def test_what_the_device_cannot_hold_travels_with_each_draw():
     buffer = make(dtype="float64")
-    assert not DeviceFrames.fits(buffer._store.frames)
-    assert buffer.frames_on_device() is None
+    assert not DeviceFrames.fits(buffer._ring.frames)
+    assert buffer.feed.frames_on_device() is None
 
 
 @pytest.mark.parametrize("left, fits", [(2, True), (0.9, False)])
 def test_half_of_the_memory_left_is_taken(left, fits, monkeypatch):
     import jax
 
-    frames = make()._store.frames
+    frames = make()._ring.frames
     needed = frames.num_frames * 6
 
     class Device:

@@ -135,7 +135,7 @@ def test_batches_of_an_execution_are_those_of_sample(sampler):
     buffer, plain = vectors(sampler=sampler()), vectors(sampler=sampler())
     iterator = iter(buffer.dataset(8))
     for count in (1, 3, 2):
-        buffer.batches_per_execution = count
+        buffer.feed.batches_per_execution = count
         for _ in range(count):
             for part, expected in zip(
                 keras.tree.flatten(next(iterator)),
@@ -149,14 +149,14 @@ def test_batches_of_an_execution_are_those_of_sample(sampler):
 def test_an_execution_is_drawn_once_and_after_the_newest_step(monkeypatch):
     environment = make_scripted()
     buffer = make_buffer(environment)
-    drawn, draw = [], buffer.draw
+    drawn, draw = [], buffer.feed.draw
 
     def noted(*arguments, **keywords):
         batch = draw(*arguments, **keywords)
-        drawn.append((buffer.batches_per_execution, len(buffer)))
+        drawn.append((buffer.feed.batches_per_execution, len(buffer)))
         return batch
 
-    monkeypatch.setattr(buffer, "draw", noted)
+    monkeypatch.setattr(buffer.feed, "draw", noted)
     agent = make_agent(steps_per_execution=4)
     collect = CollectSteps(
         environment, buffer, Spy(), steps_per_update=1, warmup_steps=20

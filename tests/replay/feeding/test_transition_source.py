@@ -22,7 +22,7 @@ def filled(count):
 
 
 def test_a_look_at_an_empty_buffer_gets_zeros_once():
-    source = TransitionSource(filled(0), 4, prefetch=0, looks=True)
+    source = TransitionSource(filled(0).feed, 4, prefetch=0, looks=True)
     for index in range(3):
         observation, rest = source.take(index)
         assert observation.shape == (4,) and not observation.any()
@@ -32,7 +32,7 @@ def test_a_look_at_an_empty_buffer_gets_zeros_once():
 
 
 def test_endless_looking_is_training():
-    source = TransitionSource(filled(0), 4, prefetch=0, looks=True)
+    source = TransitionSource(filled(0).feed, 4, prefetch=0, looks=True)
     for index in range(LONGEST_LOOK):
         source.take(index)
     with pytest.raises(ValueError, match="transitions stored, 0. Received: ba"):
@@ -40,15 +40,15 @@ def test_endless_looking_is_training():
 
 
 def test_without_looks_an_empty_buffer_raises_at_once():
-    source = TransitionSource(filled(0), 4, prefetch=0, looks=False)
+    source = TransitionSource(filled(0).feed, 4, prefetch=0, looks=False)
     with pytest.raises(ValueError, match="transitions stored, 0. Received: ba"):
         source.take(0)
 
 
 @pytest.mark.parametrize("prefetch", [1, 2, 5])
 def test_drawing_ahead_draws_the_same_in_the_same_order(prefetch):
-    plain = TransitionSource(filled(20), 4, prefetch=0, looks=False)
-    ahead = TransitionSource(filled(20), 4, prefetch=prefetch, looks=False)
+    plain = TransitionSource(filled(20).feed, 4, prefetch=0, looks=False)
+    ahead = TransitionSource(filled(20).feed, 4, prefetch=prefetch, looks=False)
     for index in range(30):
         ours, theirs = plain.take(index)[0], ahead.take(index)[0]
         np.testing.assert_array_equal(ours, theirs)
@@ -56,7 +56,7 @@ def test_drawing_ahead_draws_the_same_in_the_same_order(prefetch):
 
 def test_what_is_drawn_ahead_sees_the_buffer_of_that_time():
     buffer = filled(10)
-    source = TransitionSource(buffer, 4, prefetch=1, looks=False)
+    source = TransitionSource(buffer.feed, 4, prefetch=1, looks=False)
     source.take(0)
     grow(buffer, range(100, 120))
     # Batch 1 was handed in before the new steps came, batch 2 after.
@@ -66,7 +66,7 @@ def test_what_is_drawn_ahead_sees_the_buffer_of_that_time():
 
 def test_a_new_iterator_begins_with_what_is_stored_now():
     buffer = filled(10)
-    source = TransitionSource(buffer, 4, prefetch=2, looks=False)
+    source = TransitionSource(buffer.feed, 4, prefetch=2, looks=False)
     source.take(0)
     grow(buffer, range(100, 120))
     assert (source.take(0)[0] >= 100).all()
@@ -75,7 +75,7 @@ def test_a_new_iterator_begins_with_what_is_stored_now():
 @pytest.mark.parametrize("prefetch", [0, 2])
 def test_a_draw_that_failed_is_not_remembered(prefetch):
     buffer = filled(0)
-    source = TransitionSource(buffer, 4, prefetch, looks=False)
+    source = TransitionSource(buffer.feed, 4, prefetch, looks=False)
     with pytest.raises(ValueError, match="transitions stored, 0. Received: ba"):
         source.take(0)
     grow(buffer, range(10))
@@ -87,17 +87,17 @@ def test_a_draw_that_failed_is_not_remembered(prefetch):
 def test_large_batches_are_drawn_ahead(monkeypatch, size, expected):
     buffer = ReplayBuffer(10, (size,), "uint8", seed=0)
     handed_in = []
-    draw_later = buffer.draw_later
+    draw_later = buffer.feed.draw_later
 
     def note(*arguments):
         handed_in.append(arguments)
         return draw_later(*arguments)
 
-    monkeypatch.setattr(buffer, "draw_later", note)
+    monkeypatch.setattr(buffer.feed, "draw_later", note)
     no, frame = np.zeros(1, bool), np.ones((1, size), "uint8")
     buffer.add(frame, np.zeros(1, int), np.ones(1), no, no, frame)
     buffer.add(frame, np.zeros(1, int), np.ones(1), no, no, frame)
     # Two transitions of two observations: 4 kB or 256 KiB.
-    TransitionSource(buffer, 2, None, looks=False).take(0)
+    TransitionSource(buffer.feed, 2, None, looks=False).take(0)
     # The first batch and the one after it.
     assert len(handed_in) == 2 * expected

@@ -155,7 +155,7 @@ def test_a_limit_that_is_too_small_for_a_single_block(small_segments):
 def test_contents_that_no_storage_can_have_written():
     buffer = ReplayBuffer(50, (64, 64), "uint8", storage="compressed")
     fill(buffer, 60, noise=True)
-    buffer.settle()
+    buffer.feed.forget()
     whole = buffer.get_state()
     for name, value in (
         ("frames_address", 2**40),

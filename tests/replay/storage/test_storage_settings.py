@@ -117,7 +117,7 @@ def test_batches_are_those_of_plain_storage(storage, play, n_step):
         assert len(other) == len(plain)
         if number % 10 == 9 and len(plain) >= 20:
             assert_same(other.sample(20), plain.sample(20))
-            assert_same(other.draw(7), plain.draw(7))
+            assert_same(other.feed.draw(7), plain.feed.draw(7))
             assert_same(other.transitions(), plain.transitions())
     assert number * play.num_envs > 2 * 130
 
@@ -192,7 +192,7 @@ def test_a_state_is_put_into_a_buffer_that_was_used(storage):
     for _ in range(30):
         used.add(**play.step())
     for source, target in ((buffer, used), (used, buffer)):
-        source.settle()
+        source.feed.forget()
         target.set_state(source.get_state())
         assert_same(target.transitions(), source.transitions())
         assert_same(target.sample(10), source.sample(10))

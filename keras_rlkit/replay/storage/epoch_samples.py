@@ -1,4 +1,4 @@
-"""From the steps of one epoch to what learning needs of each."""
+"""From the steps of an epoch to its samples: returns, values, advantages."""
 
 import functools
 from collections.abc import Callable
@@ -118,22 +118,6 @@ def standardized(values: np.ndarray) -> np.ndarray:
     if scale <= 1e-6 * np.abs(values).max():
         return np.zeros(len(values), np.float32)
     return (deviation / scale).astype(np.float32)
-
-
-def padded_size(size: int) -> int:
-    """Return the next size of few: powers of two and the middles between.
-
-    Compiled functions are made anew for each size on some backends; of these
-    sizes there are two per octave.
-
-    Args:
-        size: Positive integer.
-
-    Returns:
-        Integer from `size` on, below 1.5 times it.
-    """
-    power = 1 << (size - 1).bit_length()
-    return power * 3 // 4 if size <= power * 3 // 4 else power
 
 
 def _mean_reward_for_ever(reward, goes_on, cut, discount):

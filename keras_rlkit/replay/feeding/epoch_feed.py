@@ -1,0 +1,115 @@
+"""Gathers batches from the samples of an on-policy epoch."""
+
+import numpy as np
+
+from keras_rlkit.replay.feeding.batch_forms import Batch
+from keras_rlkit.replay.storage.epoch_samples import Samples
+from keras_rlkit.replay.storage.epoch_steps import EpochSteps
+
+
+class EpochFeed:
+    """What data sets draw the data of an epoch from.
+
+    Args:
+        steps: Where the epoch is.
+        generator: Source of randomness for the order of minibatches.
+        observation_shape: Shape of one observation, or `None` if not known.
+        observation_dtype: NumPy dtype of observations.
+        action_shape: Shape of one action.
+        action_dtype: NumPy dtype of actions.
+    """
+
+    def __init__(
+        self,
+        steps: EpochSteps,
+        generator: np.random.Generator,
+        observation_shape: tuple[int, ...] | None,
+        observation_dtype: np.dtype,
+        action_shape: tuple[int, ...],
+        action_dtype: np.dtype,
+    ):
+        self.observation_shape = observation_shape
+        self._steps = steps
+        self._generator = generator
+        self._observation_dtype = observation_dtype
+        self._action_shape = action_shape
+        self._action_dtype = action_dtype
+
+    def __len__(self) -> int:
+        """Return how many samples the epoch has so far."""
+        return self._steps.size
+
+    @property
+    def generation(self) -> int:
+        """Number of the epoch."""
+        return self._steps.generation
+
+    def finish_if_open(self) -> None:
+        """Make the samples unless that has been done since the last step."""
+        self._steps.finished()
+
+    def gather(self, rows: np.ndarray, size: int) -> Batch:
+        """Return some of the epoch's samples as a batch.
+
+        Args:
+            rows: Integers [M], numbers of the samples.
+            size: Rows of the batch. Beyond M they repeat the others with
+                weight 0.
+
+        Returns:
+            A batch as `EpisodeBuffer.samples` gives.
+        """
+        samples = self._steps.finished()
+        filled = np.zeros(size, np.float32)
+        filled[: len(rows)] = size / len(rows)
+        return self._batch(samples, np.resize(rows, size), filled)
+
+    def blank(self, size: int) -> Batch:
+        """Return zeros in the form of `gather`, whatever is stored.
+
+        Args:
+            size: Rows of the batch.
+        """
+        if self.observation_shape is None:
+            raise ValueError(
+                "`observation_shape` must be known before there are data. "
+                "Received: observation_shape=None. Make the buffer with "
+                "`EpisodeBuffer.for_environment`, or give the shape."
+            )
+        zeros = np.zeros(size, np.float32)
+        blank = Samples(
+            np.zeros((size, *self.observation_shape), self._observation_dtype),
+            np.zeros((size, *self._action_shape), self._action_dtype),
+            *[zeros] * 4,
+        )
+        return self._batch(blank, np.arange(size), zeros)
+
+    def shuffled(self, size: int) -> np.ndarray:
+        """Return the integers below `size` in a random order."""
+        return self._generator.permutation(size)
+
+    def note_used(self) -> None:
+        """Let the next step begin a new epoch: this one is trained on."""
+        self._steps.used = True
+
+    def _batch(self, samples: Samples, rows: np.ndarray, filled: np.ndarray):
+        observation = samples.observation[rows].astype(
+            self._observation_dtype, copy=False
+        )
+        action = samples.action[rows].astype(self._action_dtype, copy=False)
+        if self._steps.lambda_ is None:
+            # A sum with 0.0 is never -0.0, which marks the rows that fill up.
+            weight = samples.returns[rows] * filled + np.float32(0.0)
+            weight[filled == 0] = -0.0
+            return observation, action, weight
+        log_probability = samples.log_probability
+        if log_probability is None:
+            log_probability = np.zeros_like(samples.value)
+        targets = {
+            "action": action,
+            "advantage": samples.advantage[rows],
+            "value_target": samples.returns[rows],
+            "value": samples.value[rows],
+            "log_probability": log_probability[rows],
+        }
+        return observation, targets, filled

@@ -1,0 +1,249 @@
+"""Transitions that are stored and saved: a replay buffer without its feed."""
+
+import pathlib
+from typing import Any, Self
+
+import numpy as np
+
+from keras_rlkit.replay.buffer import Buffer
+from keras_rlkit.replay.feeding.batch_forms import Batch, to_batch
+from keras_rlkit.replay.feeding.transition_feed import TransitionFeed
+from keras_rlkit.replay.sampling.sampler import Sampler
+from keras_rlkit.replay.sampling.sampler_config import (
+    sampler_config,
+    sampler_from_config,
+)
+from keras_rlkit.replay.sampling.uniform import Uniform
+from keras_rlkit.replay.saving import buffer_file
+from keras_rlkit.replay.storage.array_checks import check_shape
+from keras_rlkit.replay.storage.machine_limits import check_room
+from keras_rlkit.replay.storage.observation_frames import (
+    frames_first,
+    frames_of,
+)
+from keras_rlkit.replay.storage.step_checks import Step, check_step
+from keras_rlkit.replay.storage.storage_settings import (
+    Compressed,
+    Disk,
+    Memory,
+    check_storage,
+    storage_config,
+    storage_from_config,
+)
+from keras_rlkit.replay.storage.transition_ring import TransitionRing
+from keras_rlkit.utils import check_positive_integer
+
+
+class TransitionMemory(Buffer):
+    """Keeps the last transitions exactly, and saves them.
+
+    All of a `ReplayBuffer` save what it gives to `fit`. Arguments are those of
+    `ReplayBuffer`.
+    """
+
+    def __init__(
+        self,
+        capacity: int,
+        observation_shape: tuple[int, ...],
+        observation_dtype: str | np.dtype,
+        num_envs: int,
+        frame_stack: int | None,
+        n_step: int,
+        discount: float,
+        sampler: Sampler | None,
+        seed: int | None,
+        num_actions: int | None,
+        storage: str | Memory | Compressed | Disk,
+    ):
+        super().__init__(
+            capacity, observation_dtype, num_envs, discount, num_actions, seed
+        )
+        self.observation_shape = check_shape(observation_shape)
+        if frame_stack is not None:
+            frame_stack = check_positive_integer("frame_stack", frame_stack)
+        self.frame_stack = frame_stack
+        self.n_step = check_positive_integer("n_step", n_step)
+        self.sampler = Uniform() if sampler is None else sampler
+        self.storage = check_storage(storage)
+        stack, frame_shape = frames_of(self.observation_shape, frame_stack)
+        layout = {
+            "capacity": self.capacity,
+            "frame_shape": frame_shape,
+            "frame_dtype": self.observation_dtype,
+            "num_envs": self.num_envs,
+            "stack": stack,
+            "n_step": self.n_step,
+            "storage": self.storage,
+        }
+        size = TransitionRing.size_of(**layout)
+        check_room(
+            size.memory + self.sampler.size_of(self.capacity),
+            size.disk,
+            self.capacity,
+            self.storage.path if size.disk else "",
+        )
+        self.sampler.start(self.capacity)
+        self._ring = TransitionRing(**layout, discount=self.discount)
+        #: What data sets draw from.
+        self.feed = TransitionFeed(
+            self._ring, self.sampler, self._generator, frame_stack
+        )
+
+    def __len__(self) -> int:
+        """Return how many transitions can be sampled."""
+        return self._ring.size
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held by the buffer, in memory and on disk, all included."""
+        stored = sum(array.nbytes for array in self._ring.arrays().values())
+        return stored + self.sampler.size_of(self.capacity)
+
+    def _check(self, step: tuple[Any, ...]) -> Step:
+        shape = (self.num_envs, *self.observation_shape)
+        return check_step(
+            step, shape, self.observation_dtype, self.num_actions, self.n_step
+        )
+
+    def _keep(self, step: Step) -> None:
+        now, then = step.observation, step.next_observation
+        step = step._replace(
+            observation=frames_first(now, self.frame_stack),
+            next_observation=frames_first(then, self.frame_stack),
+        )
+        with self.feed.changing():
+            self._ring.add(step)
+
+    def end_trajectories(self) -> None:
+        """Cut every trajectory under way, as truncated.
+
+        Call it where an environment was reset from outside: what is added next
+        begins new trajectories.
+        """
+        with self.feed.changing():
+            self._ring.end_trajectories()
+
+    def transitions(self) -> Batch:
+        """Return everything stored, oldest first, in the form of a batch.
+
+        Returns:
+            As `sample`, with `len(buffer)` rows.
+        """
+        with self.feed.changing():
+            oldest, size = self._ring.stored
+            stored = self._ring.read(np.arange(oldest, oldest + size), None)
+        return to_batch(stored, self.frame_stack)
+
+    def trajectories(self) -> list[np.ndarray]:
+        """Return which of the stored transitions follow each other.
+
+        Returns:
+            For each trajectory the rows of its transitions in what
+            `transitions` returns, in the order of time, integers.
+
+        Raises:
+            ValueError: If transitions join several steps, `n_step` above 1.
+        """
+        if self.n_step > 1:
+            raise ValueError(
+                "`n_step` must be 1 for single steps to be read back. "
+                f"Received: a buffer with n_step={self.n_step}."
+            )
+        with self.feed.changing():
+            oldest, _ = self._ring.stored
+            return [rows - oldest for rows in self._ring.trajectories()]
+
+    def save(self, path: str | pathlib.Path) -> None:
+        """Write the whole buffer to one file, without pickles.
+
+        Content, open n-step windows, write position, priorities and the
+        generator's state are kept, so that a loaded buffer continues exactly as
+        this one would.
+
+        Args:
+            path: File name. An existing file is replaced once the new one is
+                complete.
+        """
+        header = self.get_state()
+        buffer_file.write(path, header, header.pop("arrays"))
+
+    @classmethod
+    def load(cls, path: str | pathlib.Path) -> Self:
+        """Read a buffer that `save` wrote. Runs no code from the file.
+
+        Args:
+            path: File name.
+
+        Returns:
+            A buffer equal to the one saved.
+
+        Raises:
+            ValueError: If the file is no complete buffer of this version.
+        """
+        header, arrays = buffer_file.read(path)
+        config = header["config"]
+        config["sampler"] = sampler_from_config(config["sampler"])
+        config["storage"] = storage_from_config(config["storage"])
+        buffer = cls(**config)
+        buffer._restore({**header, "arrays": arrays}, path)
+        return buffer
+
+    def get_state(self) -> dict[str, Any]:
+        """Return what `set_state` needs to continue exactly.
+
+        Batches that a data set has drawn ahead are drawn anew.
+
+        Returns:
+            Nested dictionaries of numbers, strings and the arrays themselves,
+            not copies.
+        """
+        self.feed.forget()
+        return {
+            "config": self._config(),
+            "counters": self._ring.counters(),
+            "sampler": self.sampler.counters(),
+            "generator": self._generator.bit_generator.state,
+            "arrays": self._arrays(),
+        }
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Continue from a state that `get_state` returned.
+
+        Args:
+            state: Dictionary from `get_state` of a buffer with the same
+                arguments.
+
+        Raises:
+            ValueError: If the state is of a buffer with other arguments.
+        """
+        buffer_file.check_same_arguments(self._config(), state["config"])
+        self._restore(state, None)
+
+    def _restore(
+        self, state: dict[str, Any], path: str | pathlib.Path | None
+    ) -> None:
+        arrays = state["arrays"]
+        self.feed.forget()
+        with self.feed.changing():
+            self._ring.prepare(state["counters"])
+            buffer_file.check_arrays(path, self._arrays(), arrays)
+            self._ring.restore(arrays, state["counters"])
+            self.sampler.restore(arrays, state["sampler"])
+            self._generator.bit_generator.state = state["generator"]
+
+    def _arrays(self) -> dict[str, np.ndarray]:
+        return {**self._ring.arrays(), **self.sampler.arrays()}
+
+    def _config(self) -> dict[str, Any]:
+        return {
+            "capacity": self.capacity,
+            "observation_shape": self.observation_shape,
+            "observation_dtype": self.observation_dtype.str,
+            "num_envs": self.num_envs,
+            "frame_stack": self.frame_stack,
+            "n_step": self.n_step,
+            "discount": self.discount,
+            "sampler": sampler_config(self.sampler),
+            "num_actions": self.num_actions,
+            "storage": storage_config(self.storage),
+        }

@@ -142,6 +142,68 @@ def test_the_guard_lets_pass_what_is_right(path, text):
     assert faults(path, text) == []
 
 
+def uphill(below):
+    """Return imports between rooms, or between files of one, that go round.
+
+    Args:
+        below: For each path of a file, the modules that it imports.
+    """
+    found = []
+    for package in {path.split("/")[0] for path in below}:
+        # A room is a folder of a package, or a file beside the folders.
+        for depth in (2, 3):
+            edges = {}
+            for path, modules in below.items():
+                here = tuple(path.removesuffix(".py").split("/"))[:depth]
+                if here[0] != package:
+                    continue
+                there = {tuple(module.split("."))[:depth] for module in modules}
+                edges.setdefault(here, set()).update(there - {here})
+            while edges:
+                floor = {a for a, b in edges.items() if not b & set(edges)}
+                if not floor:
+                    found += [f"goes round: {sorted(edges)}"]
+                    break
+                edges = {a: b for a, b in edges.items() if a not in floor}
+    return found
+
+
+def modules_of(text):
+    """Return what a file imports from the kit."""
+    return {
+        module.removeprefix("keras_rlkit.")
+        for module, _ in imports(ast.parse(text))
+        if module.startswith("keras_rlkit.")
+    }
+
+
+def test_imports_go_one_way_between_rooms_and_within_them():
+    files = [p for p in ROOT.rglob("*.py") if p.name != "__init__.py"]
+    below = {
+        file.relative_to(ROOT).as_posix(): modules_of(file.read_text())
+        for file in files
+    }
+    assert len(below) > 100
+    assert uphill(below) == []
+
+
+def test_the_guard_sees_rooms_that_need_each_other():
+    below = {
+        "replay/storage/a.py": {"replay.feeding.b.B"},
+        "replay/feeding/b.py": set(),
+        "replay/feeding/c.py": {"replay.storage.d.D"},
+        "replay/storage/d.py": set(),
+    }
+    assert len(uphill(below)) == 1
+    del below["replay/feeding/c.py"]
+    assert uphill(below) == []
+
+
+def test_the_guard_sees_files_that_need_each_other():
+    below = {"ops/a.py": {"ops.b.f"}, "ops/b.py": {"ops.a.g"}}
+    assert len(uphill(below)) == 1
+
+
 def test_importing_the_kit_imports_no_optional_package():
     code = (
         "import sys, keras\n"

@@ -2,20 +2,13 @@
 
 from typing import Any, Self
 
-import keras
 import numpy as np
 
+from keras_rlkit.replay.sampling.beta_schedule import BetaSchedule
+from keras_rlkit.replay.sampling.priority_checks import check_error, check_index
 from keras_rlkit.replay.sampling.sampler import Sampler
 from keras_rlkit.replay.sampling.sum_tree import SumTree
 from keras_rlkit.utils import check_fraction, check_positive_number
-
-# Numbers of transitions come back from a training step modulo this, since
-# JAX has no 64-bit integers by default.
-NUMBER_RANGE = 2**31
-# A Keras schedule takes as long as ten draws: it is asked once in so many.
-BATCHES_OF_A_BETA = 100
-# Schedules compute in float32, which may step over 0 or 1 by a rounding.
-ROUNDING = 1e-6
 
 
 class Prioritized(Sampler):
@@ -79,7 +72,8 @@ class Prioritized(Sampler):
         self, alpha: float = 0.6, beta: Any = 0.4, epsilon: float = 1e-6
     ):
         self.alpha = check_fraction("alpha", alpha)
-        self.beta = _check_beta(beta)
+        self._schedule = BetaSchedule(beta)
+        self.beta = self._schedule.beta
         self.epsilon = check_positive_number("epsilon", epsilon)
         self._tree: SumTree | None = None
         # The numbers whose priorities are in the tree.
@@ -87,7 +81,6 @@ class Prioritized(Sampler):
         self._end = 0
         self._largest = 1.0
         self._batches = 0
-        self._beta_now: float | None = None
 
     def start(self, capacity: int) -> None:
         """Get ready for the buffer that this sampler belongs to.
@@ -136,7 +129,9 @@ class Prioritized(Sampler):
         row, priority = self._tree.find(share * self._tree.total())
         index = oldest + (row - oldest) % self._tree.capacity
         # N and the sum of all priorities cancel against the largest weight.
-        weight = (priority / priority.min()) ** -self._current_beta()
+        weight = (priority / priority.min()) ** -self._schedule.at(
+            self._batches
+        )
         self._batches += 1
         return index, weight.astype(np.float32)
 
@@ -154,8 +149,8 @@ class Prioritized(Sampler):
         Raises:
             ValueError: If an argument has the wrong shape, dtype or values.
         """
-        index = _check_index(index, oldest + size)
-        error = _check_error(td_error, index.shape)
+        index = check_index(index, oldest + size)
+        error = check_error(td_error, index.shape)
         self._catch_up(oldest, size)
         stored = index >= oldest
         if not stored.any():
@@ -201,21 +196,20 @@ class Prioritized(Sampler):
         self._end = counters["end"]
         self._largest = counters["largest"]
         self._batches = counters["batches"]
-        self._beta_now = None
+        self._schedule.forget()
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments, a schedule serialized."""
-        beta = self.beta
-        if not isinstance(beta, float):
-            beta = keras.saving.serialize_keras_object(beta)
-        return {"alpha": self.alpha, "beta": beta, "epsilon": self.epsilon}
+        return {
+            "alpha": self.alpha,
+            "beta": self._schedule.get_config(),
+            "epsilon": self.epsilon,
+        }
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
         """Make a sampler from `get_config`. Imports nothing that it names."""
-        beta = config["beta"]
-        if isinstance(beta, dict):
-            beta = _find_schedule(beta).from_config(beta["config"])
+        beta = BetaSchedule.from_config(config["beta"])
         return cls(**{**config, "beta": beta})
 
     def _catch_up(self, oldest: int, size: int) -> None:
@@ -233,87 +227,3 @@ class Prioritized(Sampler):
             np.repeat([0.0, self._largest], [len(left), len(came)]),
         )
         self._oldest, self._end = oldest, end
-
-    def _current_beta(self) -> float:
-        if isinstance(self.beta, float):
-            return self.beta
-        since = self._batches % BATCHES_OF_A_BETA
-        if self._beta_now is None or not since:
-            step = self._batches - since
-            beta = float(keras.ops.convert_to_numpy(self.beta(step)))
-            if not -ROUNDING <= beta <= 1 + ROUNDING:
-                raise ValueError(
-                    "`beta` must be a schedule that stays in [0, 1]. "
-                    f"Received: beta={beta} at batch {step}. Choose its first "
-                    "and last value in that range."
-                )
-            self._beta_now = min(max(beta, 0.0), 1.0)
-        return self._beta_now
-
-
-def _check_beta(beta: Any) -> Any:
-    if isinstance(beta, keras.optimizers.schedules.LearningRateSchedule):
-        return beta
-    if callable(beta):
-        raise ValueError(
-            "`beta` must be a number in [0, 1] or a "
-            "`keras.optimizers.schedules.LearningRateSchedule`, which can be "
-            f"saved. Received: beta={beta!r}."
-        )
-    return check_fraction("beta", beta)
-
-
-def _check_index(index: Any, end: int) -> np.ndarray:
-    index = np.asarray(index)
-    if index.ndim != 1 or not np.issubdtype(index.dtype, np.integer):
-        raise ValueError(
-            "`index` must be integers of shape (M,), such as a batch's "
-            f'`"index"`. Received: index.shape={index.shape}, '
-            f"index.dtype={index.dtype}."
-        )
-    index = index.astype(np.int64)
-    if index.size and not (0 <= index.min() and index.max() < end):
-        raise ValueError(
-            "`index` must be numbers of transitions that were drawn from this "
-            f"buffer, at least 0 and below {end}. "
-            f"Received: index from {index.min()} to {index.max()}."
-        )
-    # The newest transition that has this number, modulo what comes back.
-    newest = end - 1
-    whole = newest - (newest - index) % NUMBER_RANGE
-    return np.where(index < NUMBER_RANGE, whole, index)
-
-
-def _check_error(td_error: Any, shape: tuple[int, ...]) -> np.ndarray:
-    error = np.asarray(td_error)
-    if error.shape != shape or error.dtype.kind not in "fiu":
-        raise ValueError(
-            "`td_error` must be real numbers, one for each `index`: shape "
-            f"{shape}. Received: td_error.shape={error.shape}, "
-            f"td_error.dtype={error.dtype}."
-        )
-    error = error.astype(np.float64)
-    # NaN is not below anything.
-    wrong = ~(np.abs(error) <= np.finfo(np.float32).max)
-    if wrong.any():
-        raise ValueError(
-            "`td_error` must be finite in float32, no NaN and no infinity. "
-            f"Received: td_error={error[wrong][0]} and {wrong.sum() - 1} more "
-            "such. Training has diverged: try a smaller learning rate."
-        )
-    return error
-
-
-def _find_schedule(config: dict[str, Any]) -> type:
-    name = config.get("registered_name") or config.get("class_name")
-    schedules = keras.optimizers.schedules
-    found = keras.saving.get_registered_object(name)
-    found = found or getattr(schedules, str(name), None)
-    base = schedules.LearningRateSchedule
-    if not (isinstance(found, type) and issubclass(found, base)):
-        raise ValueError(
-            "`beta` must be a schedule of Keras, or a registered one. "
-            f"Received: {name!r}. Import the module that registers it with "
-            "`keras.saving.register_keras_serializable` before loading."
-        )
-    return found

@@ -1,11 +1,12 @@
 """Buffers as files: NumPy's own format, no pickles, written at once."""
 
 import json
-import os
 import pathlib
 from typing import Any
 
 import numpy as np
+
+from keras_rlkit.replay.saving.whole_files import whole_file
 
 FORMAT = "keras_rlkit.ReplayBuffer"
 VERSION = 2
@@ -26,15 +27,8 @@ def write(
     path = pathlib.Path(path)
     header = {"format": FORMAT, "version": VERSION, **header}
     text = np.frombuffer(json.dumps(header).encode(), np.uint8)
-    unfinished = path.with_name(path.name + ".unfinished")
-    try:
-        with open(unfinished, "wb") as file:
-            np.savez(file, header=text, **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with whole_file(path) as file:
+        np.savez(file, header=text, **arrays)
 
 
 def read(

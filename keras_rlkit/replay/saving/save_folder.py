@@ -1,23 +1,18 @@
 """Saves of a state in one folder: atomic, incremental, checked."""
 
 import contextlib
-import hashlib
-import json
-import os
 import pathlib
 import warnings
 from typing import Any
 
 import numpy as np
 
+from keras_rlkit.replay.saving import blocks, manifest
 from keras_rlkit.replay.saving.packing import PLAIN_KINDS, pack, unpack
+from keras_rlkit.replay.saving.whole_files import sync_names, whole_file
 
-FORMAT = "keras_rlkit.save"
-VERSION = 2
 # Saves that are kept: if the last one is damaged, the one before still loads.
 KEPT = 2
-BLOCK_BYTES = 2**20
-UNFINISHED = ".unfinished"
 
 
 class SaveFolder:
@@ -48,10 +43,7 @@ class SaveFolder:
 
     def __init__(self, folder: str | pathlib.Path):
         self.folder = pathlib.Path(folder)
-        self._blocks = self.folder / "blocks"
-        # Blocks whose content this object has seen or written. Others are
-        # written again: they may be what damaged an earlier save.
-        self._sound: set[str] = set()
+        self._blocks = blocks.Blocks(self.folder / "blocks")
 
     def write(self, state: dict[str, Any]) -> None:
         """Write a save, then remove what only older ones needed.
@@ -67,10 +59,9 @@ class SaveFolder:
         numbers = self._numbers()
         number = max(numbers, default=0) + 1
         try:
-            self._blocks.mkdir(parents=True, exist_ok=True)
             content = {"state": tree, **self._write_arrays(arrays)}
-            _sync(self._blocks)
-            self._write(self._manifest(number), _sealed(content))
+            self._blocks.sync()
+            self._write(self._manifest(number), manifest.sealed(content))
         except OSError as error:
             with contextlib.suppress(OSError, TypeError, ValueError):
                 self._remove_blocks(numbers)
@@ -103,15 +94,16 @@ class SaveFolder:
         for number in reversed(self._numbers()):
             try:
                 version, content = self._read_manifest(number)
-                if version == VERSION:
+                if version == manifest.VERSION:
                     arrays = self._check_arrays(content)
                     state = unpack(content["state"], arrays)
             except (OSError, LookupError, TypeError, ValueError) as error:
                 damages.append(f"save {number}: {error}")
                 continue
-            if version != VERSION:
+            if version != manifest.VERSION:
                 raise ValueError(
-                    f"`folder` must hold saves of version {VERSION}. Received: "
+                    "`folder` must hold saves of version "
+                    f"{manifest.VERSION}. Received: "
                     f"folder={str(self.folder)!r} with version={version}. Use "
                     "the version of keras_rlkit that wrote it, or a later one."
                 )
@@ -143,64 +135,42 @@ class SaveFolder:
 
         Small arrays are put one behind the other and share blocks.
         """
-        known = self._sound & set(os.listdir(self._blocks))
+        self._blocks.begin()
         layouts, small, large = {}, bytearray(), {}
         for name, array in arrays.items():
             layouts[name] = {"shape": array.shape, "dtype": array.dtype.str}
-            content = _bytes_of(array)
-            if len(content) >= BLOCK_BYTES:
-                large[name] = self._write_blocks(content, known)
+            content = blocks.bytes_of(array)
+            if len(content) >= blocks.BLOCK_BYTES:
+                large[name] = self._blocks.write(content)
             else:
                 layouts[name]["offset"] = len(small)
                 small += content
         return {
             "arrays": layouts,
-            "small": self._write_blocks(memoryview(small), known),
+            "small": self._blocks.write(memoryview(small)),
             "large": large,
         }
 
-    def _write_blocks(self, content: memoryview, known: set[str]) -> list[str]:
-        names = []
-        for start in range(0, len(content), BLOCK_BYTES):
-            block = content[start : start + BLOCK_BYTES]
-            name = _hash(block)
-            if name not in known:
-                self._write(self._blocks / name, block)
-                known.add(name)
-                self._sound.add(name)
-            names.append(name)
-        return names
-
-    def _write(self, path: pathlib.Path, content: bytes | memoryview) -> None:
-        unfinished = path.with_name(path.name + UNFINISHED)
-        try:
-            with open(unfinished, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(unfinished, path)
-        except OSError:
-            with contextlib.suppress(OSError):
-                unfinished.unlink(missing_ok=True)
-            raise
-        if path.parent == self.folder:
-            _sync(self.folder)
+    def _write(self, path: pathlib.Path, content: bytes) -> None:
+        with whole_file(path) as file:
+            file.write(content)
+        sync_names(self.folder)
 
     def _read_manifest(self, number: int) -> tuple[int, Any]:
         """Return version and content, which is `None` in another version."""
-        return _unsealed(self._manifest(number).read_bytes())
+        return manifest.unsealed(self._manifest(number).read_bytes())
 
     def _check_arrays(self, content: dict[str, Any]) -> dict[str, Any]:
         """Read every block once; return small arrays and handles of large."""
-        small = b"".join(map(self._read_block, content["small"]))
+        small = b"".join(map(self._blocks.read, content["small"]))
         arrays = {}
         for name, layout in content["arrays"].items():
             dtype, shape = np.dtype(layout["dtype"]), tuple(layout["shape"])
             if dtype.kind not in PLAIN_KINDS:
                 raise ValueError(f"array {name} has the dtype {dtype}")
             if name in content["large"]:
-                array = StoredArray(
-                    shape, dtype, content["large"][name], self._read_block
+                array = blocks.StoredArray(
+                    shape, dtype, content["large"][name], self._blocks.read
                 )
                 array.check()
             else:
@@ -210,104 +180,10 @@ class SaveFolder:
             arrays[name] = array
         return arrays
 
-    def _read_block(self, name: str) -> bytes:
-        content = (self._blocks / name).read_bytes()
-        if _hash(content) != name:
-            raise ValueError(f"block {name} is damaged")
-        self._sound.add(name)
-        return content
-
     def _remove_blocks(self, numbers: list[int]) -> None:
         """Remove every block that none of some saves needs."""
         needed: set[str] = set()
         for number in numbers:
             _, content = self._read_manifest(number)
             needed.update(content["small"], *content["large"].values())
-        for path in self._blocks.iterdir():
-            if path.name not in needed:
-                path.unlink(missing_ok=True)
-
-
-class StoredArray:
-    """An array whose rows are read from blocks when they are asked for.
-
-    Args:
-        shape: Shape of the array, of one dimension at least.
-        dtype: NumPy dtype.
-        blocks: Names of its blocks, in order.
-        read_block: Gives a block's bytes for its name, or raises.
-    """
-
-    def __init__(self, shape, dtype, blocks, read_block):
-        self.shape = shape
-        self.dtype = dtype
-        self._blocks = blocks
-        self._read_block = read_block
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of the whole array."""
-        return int(np.prod(self.shape, dtype=np.int64)) * self.dtype.itemsize
-
-    def check(self) -> None:
-        """Raise unless all blocks are there, undamaged and of one size."""
-        sizes = [len(self._read_block(name)) for name in self._blocks]
-        full = all(size == BLOCK_BYTES for size in sizes[:-1])
-        if not full or sum(sizes) != self.nbytes:
-            raise ValueError("the blocks of an array don't fit its shape")
-
-    def __getitem__(self, rows: Any) -> np.ndarray:
-        """Return some rows: a slice without step, or all of them for `...`."""
-        start, stop, _ = (slice(None) if rows is ... else rows).indices(
-            self.shape[0]
-        )
-        row_bytes = self.nbytes // self.shape[0]
-        first, last = start * row_bytes, stop * row_bytes
-        blocks = range(first // BLOCK_BYTES, -(-last // BLOCK_BYTES))
-        content = b"".join(self._read_block(self._blocks[i]) for i in blocks)
-        skipped = first - blocks.start * BLOCK_BYTES
-        size = (last - first) // self.dtype.itemsize
-        flat = np.frombuffer(content, self.dtype, size, skipped)
-        return flat.reshape(stop - start, *self.shape[1:])
-
-    def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
-        """Return the whole array in memory."""
-        return np.asarray(self[...], dtype)
-
-
-def _bytes_of(array: np.ndarray) -> memoryview:
-    flat = np.ascontiguousarray(array).reshape(-1)
-    return memoryview(flat.view(np.uint8) if flat.size else b"")
-
-
-def _hash(content: bytes | memoryview) -> str:
-    return hashlib.sha256(content).hexdigest()[:40]
-
-
-def _sealed(content: dict[str, Any]) -> bytes:
-    """Return a manifest: a line with format, version and hash, then JSON."""
-    text = f"{VERSION} {json.dumps(content)}".encode()
-    seal = hashlib.sha256(text).hexdigest()
-    return f"{FORMAT} {seal} ".encode() + text
-
-
-def _unsealed(manifest: bytes) -> tuple[int, Any]:
-    known, seal, text = (*manifest.split(b" ", 2), b"", b"")[:3]
-    if known != FORMAT.encode():
-        raise ValueError(f"its manifest doesn't begin with {FORMAT!r}")
-    if hashlib.sha256(text).hexdigest().encode() != seal:
-        raise ValueError("its manifest is damaged")
-    version, content = text.split(b" ", 1)
-    # What another version writes need not be JSON.
-    same = int(version) == VERSION
-    return int(version), json.loads(content) if same else None
-
-
-def _sync(folder: pathlib.Path) -> None:
-    """Make names in a folder outlast a power failure, where that works."""
-    with contextlib.suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        self._blocks.keep(needed)

@@ -6,6 +6,7 @@ import numpy as np
 
 from keras_rlkit.replay.storage.distinct_frames import DistinctFrames
 from keras_rlkit.replay.storage.draw import Draw
+from keras_rlkit.replay.storage.frame_counts import num_frames
 from keras_rlkit.replay.storage.n_step import Finished, NStepAccumulator
 from keras_rlkit.replay.storage.step_checks import Step
 from keras_rlkit.replay.storage.storage_settings import (
@@ -15,12 +16,6 @@ from keras_rlkit.replay.storage.storage_settings import (
     Size,
 )
 from keras_rlkit.replay.storage.termination import discount_and_end
-
-# Observations up to this size get room for the worst case, in which every
-# episode has one step and no frame is shared.
-SMALL_OBSERVATION_BYTES = 512
-# Larger ones get this part of the capacity on top, for episodes' ends.
-SPARE_FRAMES = 1 / 40
 
 
 class TransitionRing:
@@ -305,22 +300,3 @@ class TransitionRing:
         self.size = counters["size"]
         self._frame_bound = counters["frame_bound"]
         self._windows = counters["windows"]
-
-
-def num_frames(
-    capacity: int,
-    frame_shape: tuple[int, ...],
-    frame_dtype: np.dtype,
-    num_envs: int,
-    stack: int,
-    n_step: int,
-) -> int:
-    """Return how many frames a store with these arguments keeps."""
-    frame_bytes = int(np.prod(frame_shape, dtype=np.int64))
-    frame_bytes *= frame_dtype.itemsize
-    if frame_bytes * stack <= SMALL_OBSERVATION_BYTES:
-        stored = capacity * 2 * stack
-    else:
-        stored = capacity + int(capacity * SPARE_FRAMES)
-    # The steps under way need their frames beside the stored ones.
-    return stored + num_envs * (n_step + 1) * 2 * stack

@@ -10,7 +10,7 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 
-from keras_rlkit.replay.saving import save_folder
+from keras_rlkit.replay.saving import blocks, manifest
 from keras_rlkit.replay.saving.save_folder import SaveFolder
 
 BLOCK = 64
@@ -18,7 +18,7 @@ BLOCK = 64
 
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch):
-    monkeypatch.setattr(save_folder, "BLOCK_BYTES", BLOCK)
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", BLOCK)
 
 
 def make_state(step=0):
@@ -276,7 +276,7 @@ def test_all_saves_damaged(tmp_path):
 def test_a_newer_version(tmp_path, monkeypatch):
     SaveFolder(tmp_path).write(make_state(1))
     with monkeypatch.context() as patch:
-        patch.setattr(save_folder, "VERSION", 3)
+        patch.setattr(manifest, "VERSION", 3)
         SaveFolder(tmp_path).write(make_state(2))
     with pytest.raises(
         ValueError, match=r"saves of version 2\. .*version=3\. Use the version"
@@ -290,9 +290,9 @@ def test_objects_are_neither_written_nor_read(tmp_path):
     assert not (tmp_path / "blocks").exists()
     SaveFolder(tmp_path).write(make_state(1))
     path = tmp_path / "save_00000001.json"
-    _, content = save_folder._unsealed(path.read_bytes())
+    _, content = manifest.unsealed(path.read_bytes())
     content["arrays"]["/small"]["dtype"] = "|O"
-    path.write_bytes(save_folder._sealed(content))
+    path.write_bytes(manifest.sealed(content))
     with pytest.raises(ValueError, match="array /small has the dtype object"):
         SaveFolder(tmp_path).read()
 

@@ -25,10 +25,15 @@ RUN_ONCE = (
 )
 RUN_ON_EVERY_BACKEND = (
     "docs/test_examples.py",
-    "replay/feeding/test_batches.py",
-    "replay/test_episode_buffer.py",
+    "replay/feeding/test_epoch_feed.py",
+    "replay/feeding/test_epoch_source.py",
+    "replay/feeding/test_jax_frames.py",
     "replay/feeding/test_jax_layout.py",
+    "replay/feeding/test_py_dataset.py",
+    "replay/feeding/test_transition_feed.py",
     "replay/sampling/test_prioritized.py",
+    "replay/storage/test_epoch_samples.py",
+    "replay/test_episode_buffer.py",
     "replay/test_replay_buffer.py",
     "replay/test_update_priorities.py",
 )

@@ -1,5 +1,3 @@
-import concurrent.futures
-import threading
 import types
 
 import numpy as np
@@ -7,33 +5,7 @@ import pytest
 
 from keras_rlkit.replay import ReplayBuffer
 from keras_rlkit.replay.storage import machine_limits
-
-NO = np.array([False])
-
-
-def make(**arguments):
-    return ReplayBuffer(
-        **{
-            "capacity": 10,
-            "observation_shape": (3,),
-            "observation_dtype": "float32",
-            "seed": 0,
-            "num_actions": 2,
-            **arguments,
-        }
-    )
-
-
-def step(**changes):
-    return {
-        "observation": np.zeros((1, 3), "float32"),
-        "action": np.array([1]),
-        "reward": np.array([1.0]),
-        "terminated": NO,
-        "truncated": NO,
-        "next_observation": np.ones((1, 3), "float32"),
-        **changes,
-    }
+from tests.replay.steps import NO, make, step
 
 
 @pytest.mark.parametrize(
@@ -97,19 +69,6 @@ def test_a_pause_within_an_episode_is_refused():
     with pytest.raises(ValueError, match=r"`valid` may be False only .* \[0\]"):
         buffer.add(**step(valid=NO))
     assert len(buffer) == 1
-
-
-def test_batches_that_are_not_there():
-    buffer = make()
-    with pytest.raises(ValueError, match=r"stored, 0\. Received: batch_size=4"):
-        buffer.sample(4)
-    buffer.add(**step())
-    with pytest.raises(ValueError, match=r"stored, 1\. Received: batch_size=4"):
-        buffer.sample(4)
-    with pytest.raises(ValueError, match=r"capacity, 10\. Received: batch_siz"):
-        buffer.batches(11)
-    with pytest.raises(ValueError, match=r"Received: batch_size=0\."):
-        buffer.sample(0)
 
 
 def test_more_than_the_machine_has(monkeypatch):
@@ -180,31 +139,6 @@ def test_large_frames_leave_with_the_oldest_transitions():
     np.testing.assert_array_equal(rest["reward"], kept)
     newest = observation[:, 0, 0, 1]
     np.testing.assert_array_equal(newest, (kept + 1) % 250 + 1)
-
-
-def test_a_draw_in_another_thread_keeps_the_next_step_waiting():
-    buffer = make()
-    for _ in range(5):
-        buffer.add(**step())
-    read = buffer._ring.read
-    reading, go_on = threading.Event(), threading.Event()
-
-    def slow_read(*arguments):
-        reading.set()
-        go_on.wait(timeout=60)
-        return read(*arguments)
-
-    buffer._ring.read = slow_read
-    with concurrent.futures.ThreadPoolExecutor() as pool:
-        drawn = pool.submit(buffer.feed.draw, 2)
-        reading.wait(timeout=60)
-        added = pool.submit(buffer.add, **step())
-        # Time enough to store a step, if nothing kept it from that.
-        concurrent.futures.wait([added], timeout=0.2)
-        waited = not added.done() and len(buffer) == 5
-        go_on.set()
-    assert waited
-    assert drawn.result()[0].shape == (2, 3) and len(buffer) == 6
 
 
 @pytest.mark.tensorflow_only

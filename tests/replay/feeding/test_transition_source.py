@@ -3,46 +3,9 @@ import pytest
 
 from keras_rlkit.replay import ReplayBuffer
 from keras_rlkit.replay.feeding.transition_source import (
-    LONGEST_LOOK,
     TransitionSource,
 )
-
-
-def grow(buffer, steps):
-    no = np.zeros(1, bool)
-    for step in steps:
-        now, then = np.array([step], "int32"), np.array([step + 1], "int32")
-        buffer.add(now, np.zeros(1, int), np.ones(1), no, no, then)
-
-
-def filled(count):
-    buffer = ReplayBuffer(20, (), "int32", seed=0)
-    grow(buffer, range(count))
-    return buffer
-
-
-def test_a_look_at_an_empty_buffer_gets_zeros_once():
-    source = TransitionSource(filled(0).feed, 4, prefetch=0, looks=True)
-    for index in range(3):
-        observation, rest = source.take(index)
-        assert observation.shape == (4,) and not observation.any()
-        assert not rest["discount"].any()
-    with pytest.raises(ValueError, match="transitions stored, 0. Received: ba"):
-        source.take(0)
-
-
-def test_endless_looking_is_training():
-    source = TransitionSource(filled(0).feed, 4, prefetch=0, looks=True)
-    for index in range(LONGEST_LOOK):
-        source.take(index)
-    with pytest.raises(ValueError, match="transitions stored, 0. Received: ba"):
-        source.take(LONGEST_LOOK)
-
-
-def test_without_looks_an_empty_buffer_raises_at_once():
-    source = TransitionSource(filled(0).feed, 4, prefetch=0, looks=False)
-    with pytest.raises(ValueError, match="transitions stored, 0. Received: ba"):
-        source.take(0)
+from tests.replay.feeding.growing_buffers import filled, grow
 
 
 @pytest.mark.parametrize("prefetch", [1, 2, 5])

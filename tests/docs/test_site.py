@@ -4,6 +4,7 @@ import html
 import html.parser
 import operator
 import re
+import sys
 import urllib.parse
 
 import pytest
@@ -58,7 +59,12 @@ def test_warnings_are_errors(built, site):
 
 
 def thing(name):
-    return operator.attrgetter(name.removeprefix("keras_rlkit."))(rlk)
+    """Return what a dotted name means: `atari` is a room, and a function."""
+    module, _, path = name.rpartition(".")
+    while module not in sys.modules:
+        module, _, first = module.rpartition(".")
+        path = f"{first}.{path}"
+    return operator.attrgetter(path)(sys.modules[module])
 
 
 def text_of(file):

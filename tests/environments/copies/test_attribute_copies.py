@@ -404,9 +404,7 @@ def test_loading_makes_no_object_of_a_class_that_is_not_there():
     # First met through its method.
     body = state["environment"]["attributes"]["push"]["parts"][0]
     assert body["object"].endswith("test_attribute_copies.Body")
-    body["object"] = (
-        "tests.environments.copies.test_attribute_copies.LockedThread"
-    )
+    body["object"] = f"{__name__}.LockedThread"
     with pytest.raises(ValueError, match="an object of .*LockedThread, where"):
         as_vector(Bodies()).set_state(state)
 

@@ -1,0 +1,156 @@
+"""Every file of the package has a test file of its name, or a reason."""
+
+import pathlib
+
+import pytest
+
+import keras_rlkit
+
+PACKAGE = pathlib.Path(keras_rlkit.__file__).parent
+TESTS = pathlib.Path(__file__).parent
+# Files without a test file of their own, by the one that tests their lines:
+# families that share one contract, and parts that only their whole can show.
+TESTED_ELSEWHERE = {
+    "callbacks/test_collect_rollout.py": ("callbacks/on_policy_collector.py",),
+    "callbacks/test_collect_steps_priorities.py": (
+        "models/td_error_record.py",
+    ),
+    "callbacks/test_log_time.py": ("callbacks/time_split.py",),
+    "callbacks/test_resume_training.py": ("callbacks/model_state.py",),
+    "environments/adapters/test_base_adapter.py": (
+        "environments/adapters/as_vector.py",
+        "environments/adapters/single_environment_adapter.py",
+        "environments/adapters/vector_environment_adapter.py",
+    ),
+    "environments/atari/test_atari_environment.py": (
+        "environments/atari/atari_argument_checks.py",
+        "environments/atari/make_atari.py",
+    ),
+    "environments/copies/test_attribute_copies.py": (
+        "environments/copies/attribute_restorer.py",
+        "environments/copies/part_kinds.py",
+    ),
+    "environments/test_check.py": (
+        "environments/traps/atari_traps.py",
+        "environments/traps/episode_traps.py",
+        "environments/traps/finding.py",
+        "environments/traps/image_traps.py",
+        "environments/traps/observation_traps.py",
+        "environments/traps/wrapper_layers.py",
+    ),
+    "environments/test_film.py": ("environments/copies/rebuilt_wrappers.py",),
+    "layers/distribution_heads/test_every_head.py": (
+        "layers/distribution_heads/bernoulli_head.py",
+        "layers/distribution_heads/categorical_head.py",
+        "layers/distribution_heads/distribution_head.py",
+        "layers/distribution_heads/log_normal_head.py",
+        "layers/distribution_heads/mixture_normal_head.py",
+        "layers/distribution_heads/multivariate_normal_head.py",
+        "layers/distribution_heads/negative_binomial_head.py",
+        "layers/distribution_heads/normal_head.py",
+        "layers/distribution_heads/poisson_head.py",
+        "layers/distribution_heads/student_t_head.py",
+    ),
+    "layers/test_distribution_lambda.py": (
+        "layers/distribution_heads/distribution_layer.py",
+    ),
+    "losses/test_policy_gradient_loss.py": ("losses/policy_loss.py",),
+    "metrics/test_distribution_metrics.py": (
+        "metrics/continuous_ranked_probability_score.py",
+        "metrics/distribution_metric.py",
+        "metrics/interval_coverage.py",
+        "metrics/quantile_calibration_error.py",
+    ),
+    "models/test_actor_critic.py": (
+        "models/actor_critic_networks.py",
+        "models/kl_stop.py",
+    ),
+    "models/test_double_dqn.py": ("models/double_dqn_checks.py",),
+    "models/test_replicas.py": ("ops/replicas.py",),
+    "ops/test_predicted_distributions.py": ("ops/predicted_scores.py",),
+    "ops/test_q_learning.py": ("ops/shape_checks.py",),
+    "ops/test_target_support.py": ("ops/support_rules.py",),
+    "plots/test_learning_curve.py": ("plots/axes.py",),
+    "policies/test_epsilon_greedy.py": ("policies/random_actions.py",),
+    "policies/test_forward.py": (
+        "policies/jax_forward.py",
+        "policies/tf_forward.py",
+    ),
+    "policies/test_greedy.py": ("policies/action_scores.py",),
+    "replay/feeding/test_tf_dataset.py": ("replay/feeding/tf_layout.py",),
+    "replay/sampling/test_prioritized.py": (
+        "replay/sampling/beta_schedule.py",
+    ),
+    "replay/storage/test_storage_settings.py": (
+        "replay/storage/frame_medium.py",
+        "replay/storage/frames_in_memory.py",
+    ),
+    "replay/storage/test_transition_ring.py": (
+        "replay/storage/frame_counts.py",
+    ),
+    "replay/test_episode_buffer.py": ("replay/storage/epoch_steps.py",),
+    "replay/test_replay_buffer.py": (
+        "replay/buffer.py",
+        "replay/storage/draw.py",
+        "replay/storage/observation_frames.py",
+        "replay/transition_memory.py",
+    ),
+    "replay/test_update_priorities.py": (
+        "replay/sampling/priority_checks.py",
+        "replay/sampling/sampler.py",
+    ),
+}
+
+
+def tests_of(path):
+    return (TESTS / path).with_name(f"test_{pathlib.Path(path).name}")
+
+
+def faults(files, elsewhere):
+    """Return what is wrong with a list of reasons for some files."""
+    found = []
+    elsewhere = {
+        path: where for where, paths in elsewhere.items() for path in paths
+    }
+    for path in files:
+        own = tests_of(path)
+        if own.exists() and path in elsewhere:
+            found.append(f"{path} has a test file: take it off the list")
+        if not own.exists() and path not in elsewhere:
+            found.append(
+                f"{path} needs {own.relative_to(TESTS)}, or an entry that says "
+                "where it is tested"
+            )
+    for path, where in elsewhere.items():
+        if path not in files:
+            found.append(f"{path} is on the list and not in the package")
+        if not (TESTS / where).exists():
+            found.append(f"{where} is to test {path} and does not exist")
+    return found
+
+
+def test_every_file_has_its_tests():
+    files = [
+        file.relative_to(PACKAGE).as_posix()
+        for file in sorted(PACKAGE.rglob("*.py"))
+        if file.name != "__init__.py"
+    ]
+    assert len(files) > 100
+    assert faults(files, TESTED_ELSEWHERE) == []
+
+
+@pytest.mark.parametrize(
+    "files, elsewhere, message",
+    [
+        (["ops/new.py"], {}, "needs ops/test_new.py"),
+        (
+            ["ops/returns.py"],
+            {"conftest.py": ["ops/returns.py"]},
+            "take it off",
+        ),
+        ([], {"conftest.py": ["ops/old.py"]}, "not in the package"),
+        (["ops/a.py"], {"ops/test_a.py": ["ops/a.py"]}, "does not exist"),
+    ],
+)
+def test_the_guard_sees_a_fault(files, elsewhere, message):
+    assert any(message in fault for fault in faults(files, elsewhere))

@@ -102,7 +102,7 @@ TESTED_ELSEWHERE = {
 }
 
 
-def tests_of(path):
+def file_of_tests(path):
     return (TESTS / path).with_name(f"test_{pathlib.Path(path).name}")
 
 
@@ -113,7 +113,7 @@ def faults(files, elsewhere):
         path: where for where, paths in elsewhere.items() for path in paths
     }
     for path in files:
-        own = tests_of(path)
+        own = file_of_tests(path)
         if own.exists() and path in elsewhere:
             found.append(f"{path} has a test file: take it off the list")
         if not own.exists() and path not in elsewhere:

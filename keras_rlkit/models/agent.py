@@ -11,6 +11,7 @@ from keras_rlkit.models.fit_data import (
     check_data,
     is_data_set,
 )
+from keras_rlkit.models.jax_execution import make_unrolled, must_unroll
 
 
 class Agent(keras.Model):
@@ -23,6 +24,14 @@ class Agent(keras.Model):
     @property
     def _acting_network(self) -> keras.Model:
         raise NotImplementedError
+
+    def make_train_function(self, force: bool = False) -> None:
+        """Make what `fit` calls for each execution; see `keras.Model`."""
+        if self.train_function is not None and not force:
+            return
+        super().make_train_function(force)
+        if must_unroll(self):
+            self.train_function = make_unrolled(self)
 
     def fit(self, *arguments: Any, **options: Any) -> Any:
         """Train, as `keras.Model.fit` does.

@@ -17,31 +17,73 @@ def keras_scans() -> bool:
 def can_scan(model: keras.Model) -> bool:
     """Say whether `make_scan` is right and worth it for a model.
 
-    XLA's loops run convolutions on one core of a CPU.
-
     Args:
         model: Compiled Keras model.
 
     Returns:
         Whether the backend is JAX, several steps are to be executed at once,
-        compiled, on one device, Keras doesn't do it itself, and either the
-        device is an accelerator or no weight has more than two axes, as those
-        of convolutions have.
+        compiled, on one device, Keras doesn't do it itself, and a loop is no
+        slower than its steps.
     """
-    if keras.backend.backend() != "jax" or keras_scans():
-        return False
-    import jax
+    return _executes_several(model) and not keras_scans() and _loops_well(model)
 
+
+def must_unroll(model: keras.Model) -> bool:
+    """Say whether a loop of Keras is slower than the steps in it.
+
+    Args:
+        model: Compiled Keras model.
+    """
+    return _executes_several(model) and keras_scans() and not _loops_well(model)
+
+
+def _executes_several(model: keras.Model) -> bool:
     return (
-        model.steps_per_execution > 1
+        keras.backend.backend() == "jax"
+        and model.steps_per_execution > 1
         and model.jit_compile
         and not model.run_eagerly
         and keras.distribution.distribution() is None
-        and (
-            jax.default_backend() != "cpu"
-            or all(len(variable.shape) < 3 for variable in model.variables)
-        )
     )
+
+
+def _loops_well(model: keras.Model) -> bool:
+    """Say whether XLA's loops are fast: on a CPU convolutions get one core."""
+    import jax
+
+    # Weights of convolutions have more than two axes.
+    return jax.default_backend() != "cpu" or all(
+        len(variable.shape) < 3 for variable in model.variables
+    )
+
+
+def make_unrolled(model: keras.Model) -> Callable[[Any, Iterator], tuple]:
+    """Return a training function that takes steps one by one.
+
+    Args:
+        model: Compiled Keras model for which `must_unroll`.
+
+    Returns:
+        A function of state and iterator that returns logs and state. The
+        iterator gives the batches of an execution as a list, or stacked.
+    """
+    import jax
+
+    train_step = jax.jit(model.train_step, donate_argnums=0)
+
+    def execute(state: Any, iterator: Iterator) -> tuple:
+        batches = next(iterator)
+        if not isinstance(batches, list):
+            count = len(jax.tree.leaves(batches)[0])
+            batches = [
+                jax.tree.map(lambda part, i=i: part[i], batches)
+                for i in range(count)
+            ]
+        for batch in batches:
+            logs, state = train_step(state, batch)
+        return logs, state
+
+    return execute
 
 
 def make_scan(

@@ -1,3 +1,4 @@
+import jax
 import keras
 import numpy as np
 import pytest
@@ -131,17 +132,74 @@ def test_what_is_not_compiled_is_not_scanned(options):
     assert not jax_execution.can_scan(make_agent(3, **options))
 
 
-@left_to_keras
-def test_convolutions_are_not_scanned_on_a_cpu():
+def make_convolutional(steps_per_execution=3):
     layers = [
         keras.Input((4, 4, 1)),
         keras.layers.Conv2D(2, 3),
         keras.layers.Flatten(),
         keras.layers.Dense(2),
     ]
+    keras.utils.set_random_seed(0)
     agent = rlk.models.DoubleDQN(keras.Sequential(layers))
-    agent.compile("adam", "mse", steps_per_execution=3)
+    agent.compile("adam", "mse", steps_per_execution=steps_per_execution)
+    return agent
+
+
+def test_convolutions_are_not_scanned_on_a_cpu():
+    agent = make_convolutional()
     assert not jax_execution.can_scan(agent)
+    assert jax_execution.must_unroll(agent) == jax_execution.keras_scans()
+
+
+def test_of_a_keras_that_scans_convolutions_are_taken_one_by_one(monkeypatch):
+    agent, one_by_one = make_convolutional(3), make_convolutional(1)
+    with monkeypatch.context() as patch:
+        patch.setattr(keras, "__version__", "3.16.0")
+        assert jax_execution.must_unroll(agent)
+        assert not jax_execution.must_unroll(one_by_one)
+        assert not jax_execution.must_unroll(make_agent(3))
+    random = np.random.default_rng(0)
+    observation = random.normal(size=(7, 2, 4, 4, 1)).astype("float32")
+    transition = {
+        "action": random.integers(2, size=(7, 2)).astype("int32"),
+        "reward": random.normal(size=(7, 2)).astype("float32"),
+        "discount": np.full((7, 2), 0.9, "float32"),
+        "next_observation": observation[::-1].copy(),
+    }
+    batches = [
+        (observation[i], {name: part[i] for name, part in transition.items()})
+        for i in range(7)
+    ]
+    # As Keras hands them out: three stacked, three stacked, and a rest.
+    pieces = [
+        (
+            observation[a : a + 3],
+            {n: p[a : a + 3] for n, p in transition.items()},
+        )
+        for a in (0, 3)
+    ]
+    results = []
+    for made, data in ((agent, [*pieces, batches[6:]]), (one_by_one, batches)):
+        made._symbolic_build(data_batch=batches[0])
+        state = tuple(
+            [jax.numpy.array(variable.value) for variable in variables]
+            for variables in (
+                made.trainable_variables,
+                made.non_trainable_variables,
+                made.optimizer.variables,
+                made.metrics_variables,
+            )
+        )
+        if made is agent:
+            execute, data = jax_execution.make_unrolled(made), iter(data)
+            for _ in range(3):
+                logs, state = execute(state, data)
+        else:
+            for batch in data:
+                logs, state = made.train_step(state, batch)
+        results.append((logs, state[:2]))
+    for ours, theirs in zip(*map(jax.tree.leaves, results), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize(

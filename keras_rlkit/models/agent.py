@@ -12,6 +12,7 @@ from keras_rlkit.models.fit_data import (
     is_data_set,
 )
 from keras_rlkit.models.jax_execution import make_unrolled, must_unroll
+from keras_rlkit.models.network_shapes import input_shape_of
 
 
 class Agent(keras.Model):
@@ -176,8 +177,7 @@ def _input_signature(network: keras.Model) -> list[Any]:
                 lambda tensor: _spec(tensor.shape, tensor.dtype), network.input
             )
         ]
-    # A subclassed model knows what it was built on.
-    shape = (network.get_build_config() or {}).get("input_shape")
+    shape = input_shape_of(network)
     if not isinstance(shape, (tuple, list)):
         raise ValueError(
             "`input_signature` must be given where the network does not tell "

@@ -1,5 +1,6 @@
 """Double deep Q-learning as a training step of a `keras.Model`."""
 
+import functools
 from typing import Any
 
 import keras
@@ -14,11 +15,12 @@ from keras_rlkit.models.double_dqn_checks import (
 )
 from keras_rlkit.models.fused_update import can_fuse, fused_train_step
 from keras_rlkit.models.jax_execution import can_scan, make_scan
+from keras_rlkit.models.network_shapes import input_shape_of
 from keras_rlkit.models.shared_layers import (
     deserialize_networks,
     serialize_networks,
 )
-from keras_rlkit.models.target_network import copy_network
+from keras_rlkit.models.target_weights import TargetWeights
 from keras_rlkit.models.td_error_record import TDErrorRecord
 from keras_rlkit.ops import (
     double_q_learning_target,
@@ -48,11 +50,13 @@ class DoubleDQN(Agent):
     `sample_weight` where the batch has one. Metrics given to `compile` see
     the same two values.
 
-    The target network follows the online network in one of two ways: softly,
-    a share `target_update_rate` of the way after every gradient step, or by a
-    whole copy every `target_update_period` gradient steps. Its weights are
+    The target network is a second set of weights for the same network, which
+    may be any Keras model. They follow the online weights in one of two ways:
+    softly, a share `target_update_rate` of the way after every gradient step,
+    or by a whole copy every `target_update_period` gradient steps. They are
     float32 also where the online network is in pure bfloat16 or float16, in
-    which small steps are rounded away.
+    which small steps are rounded away. `target_weights` shows them, `target_q`
+    calls the network with them, and they are saved with the model.
 
     Args:
         q_network: Built Keras model: observations [B, ...] to Q values
@@ -137,12 +141,12 @@ class DoubleDQN(Agent):
                 f"target_update_rate={target_update_rate}, "
                 f"target_update_period={period}. Leave one at its default."
             )
-        check_network(q_network)
+        self._output_shape = check_network(q_network)
         self.q_network = q_network
         self.target_update_rate = target_update_rate
         self.target_update_period = target_update_period
         self.double = double
-        self.target_network = copy_network(q_network)
+        self._target = TargetWeights(q_network)
         # Counts gradient steps until the next hard copy, and is saved.
         self.gradient_steps = self.add_weight(
             shape=(),
@@ -159,34 +163,50 @@ class DoubleDQN(Agent):
         self.built = True
 
     @property
-    def trainable(self) -> bool:
-        """Whether the online network learns; the target network never does."""
-        return keras.Model.trainable.fget(self)
-
-    @trainable.setter
-    def trainable(self, value: bool) -> None:
-        keras.Model.trainable.fset(self, value)
-        if hasattr(self, "target_network"):
-            self.target_network.trainable = False
-
-    @property
     def _acting_network(self) -> keras.Model:
         return self.q_network
 
     @property
     def num_actions(self) -> int:
         """Number of actions: the size of the network's output."""
-        return self.q_network.output_shape[-1]
+        return self._output_shape[-1]
 
     @property
-    def input_shape(self) -> tuple:
+    def input_shape(self) -> tuple | None:
         """Shape of the observations that the network takes, batch first."""
-        return self.q_network.input_shape
+        return input_shape_of(self.q_network)
 
     @property
     def output_shape(self) -> tuple:
         """Shape of the Q values that the network gives, batch first."""
-        return self.q_network.output_shape
+        return self._output_shape
+
+    @property
+    def target_weights(self) -> list[keras.Variable]:
+        """The target network: its weights, in the order of `q_network`'s."""
+        return self._target.followers
+
+    def target_q(self, observation: Any) -> Any:
+        """Return the Q values of the target network.
+
+        Args:
+            observation: As `q_network` takes it, [B, ...].
+
+        Returns:
+            Tensor [B, num_actions].
+
+        Example:
+
+        ```python
+        network = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+        agent = rlk.models.DoubleDQN(network)
+        observation = np.ones((3, 4), "float32")
+        agent.target_q(observation).shape  # (3, 2)
+        # They are the same until the network has learned.
+        gap = agent(observation) - agent.target_q(observation)
+        ```
+        """
+        return self._target.call_network(self.q_network, observation)
 
     @property
     def losses(self) -> list:
@@ -239,7 +259,7 @@ class DoubleDQN(Agent):
         """
         reward, discount = transition["reward"], transition["discount"]
         next_observation = transition["next_observation"]
-        next_q_target = self.target_network(next_observation, training=False)
+        next_q_target = self.target_q(next_observation)
         if not self.double:
             return q_learning_target(reward, discount, next_q_target)
         next_q_online = self.q_network(next_observation, training=False)
@@ -324,19 +344,14 @@ class DoubleDQN(Agent):
     def _update_target(self) -> None:
         steps = self.gradient_steps + 1
         self.gradient_steps.assign(steps)
-        pairs = zip(
-            self.target_network.weights,
-            self.q_network.weights,
-            strict=True,
-        )
-        for target, online in pairs:
-            if self.target_update_period == 1:
-                new = soft_update(target, online, self.target_update_rate)
-            else:
-                new = periodic_update(
-                    target, online, steps, self.target_update_period
-                )
-            target.assign(new)
+        period, rate = self.target_update_period, self.target_update_rate
+        if period == 1:
+            move = functools.partial(soft_update, rate=rate)
+        else:
+            move = functools.partial(
+                periodic_update, steps=steps, period=period
+            )
+        self._target.update(self.q_network, move)
 
     def _update_target_in(self, state: tuple) -> tuple:
         """Move the target network within JAX' explicit state."""

@@ -4,6 +4,8 @@ from typing import Any
 
 import keras
 
+from keras_rlkit.models.network_shapes import output_shape_of
+
 BATCH_KEYS = ("action", "reward", "discount", "next_observation")
 
 
@@ -26,11 +28,14 @@ def check_replicas(model: keras.Model) -> None:
         )
 
 
-def check_network(network: Any) -> None:
+def check_network(network: Any) -> tuple:
     """Raise if a network doesn't give one value for each action.
 
     Args:
         network: What is to be the Q network.
+
+    Returns:
+        The shape of its output, batch first.
 
     Raises:
         ValueError: If it is not a built Keras model with one output
@@ -42,14 +47,19 @@ def check_network(network: Any) -> None:
             f"q_network={network!r}. Give it a `keras.Input`, or call it once "
             "on a batch of observations."
         )
-    shape = getattr(network, "output_shape", None)
+    shape = output_shape_of(network)
     if not isinstance(shape, tuple) or len(shape) != 2 or shape[-1] is None:
-        raise ValueError(
-            "`q_network` must have one output of shape (batch, num_actions). "
-            f"Received: a network with output shape {shape}. A subclassed "
-            "model tells its shapes within a functional one: "
+        unknown = (
+            " A subclassed model tells its shapes once it was called on a "
+            "batch, or within a functional one: "
             "`keras.Model(inputs, network(inputs))`."
         )
+        raise ValueError(
+            "`q_network` must have one output of shape (batch, num_actions). "
+            f"Received: a network with output shape {shape}."
+            f"{unknown if shape is None else ''}"
+        )
+    return shape
 
 
 def check_batch(transition: Any) -> None:

@@ -97,7 +97,7 @@ def test_files_and_copies_keep_the_statistics(tmp_path):
     copy.update(MORE)
     assert float(copy.count) == 4
     agent = rlk.models.DoubleDQN(model)
-    np.testing.assert_allclose(agent.target_network(MORE), expected, rtol=1e-6)
+    np.testing.assert_allclose(agent.target_q(MORE), expected, rtol=1e-6)
 
 
 def test_bad_input():

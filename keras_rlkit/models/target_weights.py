@@ -1,0 +1,100 @@
+"""Weights that follow those of a network, and its values with them."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+
+
+class TargetWeights(keras.layers.Layer):
+    """A second set of a network's weights, beside the network itself.
+
+    The network is called in a `keras.StatelessScope` in which they stand for
+    its own, so any network has a target: nothing is made again from a config.
+    They are float32 where the network's own are shorter, in whose 8 or 11 bits
+    small steps are lost; for a call they are cast.
+
+    A random generator of the network, as `Dropout` has one, has a second state
+    here, so that calls with target weights draw no numbers of the network's.
+
+    Args:
+        network: Built Keras model.
+    """
+
+    def __init__(self, network: keras.Model):
+        super().__init__(name="target_weights", trainable=False)
+        weights = {id(weight) for weight in network.weights}
+        self._followers = []
+        self._states = []
+        for online in network.variables:
+            own = self.add_weight(
+                shape=online.shape,
+                dtype=_long(online.dtype),
+                initializer="zeros",
+                trainable=False,
+                name=online.path.replace("/", "_"),
+            )
+            # By way of NumPy: on JAX the two would be one buffer.
+            own.assign(np.array(keras.ops.convert_to_numpy(online)))
+            if id(online) in weights:
+                self._followers.append(own)
+            else:
+                self._states.append(own)
+        self.built = True
+
+    @property
+    def followers(self) -> list[keras.Variable]:
+        """The target weights, in the order of the network's `weights`."""
+        return list(self._followers)
+
+    def update(
+        self, network: keras.Model, move: Callable[[Any, Any], Any]
+    ) -> None:
+        """Move all of the target weights.
+
+        Args:
+            network: The network.
+            move: Called with a target weight and the network's; returns the
+                new target weight.
+        """
+        for own, online in zip(self._followers, network.weights, strict=True):
+            own.assign(move(own, online))
+
+    def call_network(self, network: keras.Model, inputs: Any) -> Any:
+        """Return what the network gives with the target weights.
+
+        Args:
+            network: The network.
+            inputs: Its inputs.
+        """
+        pairs = self._pairs(network)
+        mapping = [
+            (online, keras.ops.cast(own, online.dtype)) for online, own in pairs
+        ]
+        with keras.StatelessScope(state_mapping=mapping) as scope:
+            outputs = network(inputs, training=False)
+        for online, own in pairs[len(self._followers) :]:
+            own.assign(scope.get_current_value(online))
+        return outputs
+
+    def _pairs(
+        self, network: keras.Model
+    ) -> list[tuple[keras.Variable, keras.Variable]]:
+        """Return the network's variables with those here, states last.
+
+        Neither weights nor states change their order, whatever is frozen.
+        """
+        weights = {id(weight) for weight in network.weights}
+        states = [v for v in network.variables if id(v) not in weights]
+        return list(
+            zip(
+                [*network.weights, *states],
+                [*self._followers, *self._states],
+                strict=True,
+            )
+        )
+
+
+def _long(dtype: str) -> str:
+    return "float32" if dtype in ("bfloat16", "float16") else dtype

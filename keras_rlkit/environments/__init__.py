@@ -1,7 +1,8 @@
 """Atari, and one interface to every gymnasium environment."""
 
 from keras_rlkit.environments.adapters.as_vector import as_vector
-from keras_rlkit.environments.adapters.base_adapter import Step, VectorAdapter
+from keras_rlkit.environments.adapters.base_adapter import VectorAdapter
+from keras_rlkit.environments.adapters.step import Step
 from keras_rlkit.environments.atari.atari_environment import AtariEnvironment
 from keras_rlkit.environments.atari.make_atari import atari
 from keras_rlkit.environments.check import check

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from keras_rlkit.environments.adapters.as_vector import as_vector
-from keras_rlkit.environments.adapters.base_adapter import Step, VectorAdapter
+from keras_rlkit.environments.adapters.base_adapter import VectorAdapter
+from keras_rlkit.environments.adapters.step import Step
 from keras_rlkit.environments.atari.atari_environment import AtariEnvironment
 from keras_rlkit.environments.copies.part_kinds import is_fixed, is_plain_object
 from keras_rlkit.environments.copies.rebuilt_wrappers import (

@@ -5,28 +5,17 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_rlkit.models.action_evaluation import evaluate_in_chunks
 from keras_rlkit.models.actor_critic_networks import check_networks
+from keras_rlkit.models.actor_critic_objective import objective_terms
 from keras_rlkit.models.agent import Agent
+from keras_rlkit.models.batch_checks import check_batch
 from keras_rlkit.models.kl_stop import LargestKL, keep_old_where_stopped
 from keras_rlkit.models.shared_layers import (
     deserialize_networks,
     serialize_networks,
 )
-from keras_rlkit.ops import (
-    categorical_log_probability,
-    clipped_surrogate_loss,
-    clipped_value_loss,
-    entropy,
-    gaussian_entropy,
-    gaussian_log_probability,
-    kl_estimate,
-    probability_ratio,
-    score_function_loss,
-    value_loss,
-)
 from keras_rlkit.ops.replicas import mean_over_replicas, part_of_replica
-from keras_rlkit.policies.forward import forward
-from keras_rlkit.replay.feeding.padded_size import padded_size
 from keras_rlkit.utils import (
     check_choice,
     check_positive_number,
@@ -35,9 +24,6 @@ from keras_rlkit.utils import (
 
 NETWORKS = ("policy_network", "value_network")
 BATCH_KEYS = ("action", "advantage", "value_target", "value", "log_probability")
-
-# Rows that are evaluated at once: bounds the memory that images take.
-_CHUNK = 4096
 
 
 @register
@@ -254,29 +240,11 @@ class ActorCritic(Agent):
         training: bool = True,
     ) -> Any:
         """Return policy loss, value loss, entropy bonus and regularisers."""
-        _check_batch(y)
+        check_batch(y, BATCH_KEYS, "`EpisodeBuffer` with `lambda_`")
         # `fit` on arrays copies the weights into a dictionary shaped like y.
         if isinstance(sample_weight, dict):
             sample_weight = sample_weight["action"]
-        log_probability = self._log_probability(y_pred["policy"], y["action"])
-        if self.clip is None:
-            policy = score_function_loss(log_probability, y["advantage"])
-        else:
-            ratio = probability_ratio(log_probability, y["log_probability"])
-            policy = clipped_surrogate_loss(ratio, y["advantage"], self.clip)
-        if self.value_clip is None:
-            value = value_loss(y_pred["value"], y["value_target"])
-        else:
-            value = clipped_value_loss(
-                y_pred["value"], y["value"], y["value_target"], self.value_clip
-            )
-        terms = {
-            "policy_loss": policy,
-            "value_loss": value,
-            "entropy": self._entropy(y_pred["policy"]),
-        }
-        if self.clip is not None:
-            terms["kl"] = kl_estimate(log_probability, y["log_probability"])
+        terms = objective_terms(self, y, y_pred)
         means = {
             name: _weighted_mean(term, sample_weight)
             for name, term in terms.items()
@@ -328,21 +296,7 @@ class ActorCritic(Agent):
             float32 arrays [M] and [M]; the second is `None` without `clip`,
             since A2C does not use it.
         """
-        values, log_probabilities = [], []
-        for start in range(0, len(action), _CHUNK):
-            rows = np.arange(start, min(start + _CHUNK, len(action)))
-            # One of few sizes: each is compiled once.
-            filled = np.resize(rows, padded_size(len(rows)))
-            output = forward(self, observation[filled])
-            values.append(np.asarray(output["value"])[: len(rows)])
-            if self.clip is not None:
-                log_probability = keras.ops.convert_to_numpy(
-                    self._log_probability(output["policy"], action[filled])
-                )
-                log_probabilities.append(log_probability[: len(rows)])
-        if self.clip is None:
-            return np.concatenate(values), None
-        return np.concatenate(values), np.concatenate(log_probabilities)
+        return evaluate_in_chunks(self, observation, action)
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments, the networks serialized."""
@@ -369,30 +323,8 @@ class ActorCritic(Agent):
         )
         return cls(**{**config, **networks})
 
-    def _log_probability(self, output, action):
-        if self.distribution == "categorical":
-            return categorical_log_probability(output, action)
-        mean, log_scale = keras.ops.split(output, 2, axis=-1)
-        return gaussian_log_probability(mean, log_scale, action)
-
-    def _entropy(self, output):
-        if self.distribution == "categorical":
-            return entropy(output)
-        return gaussian_entropy(keras.ops.split(output, 2, axis=-1)[1])
-
 
 def _weighted_mean(values: Any, sample_weight: Any) -> Any:
     if sample_weight is not None:
         values = values * keras.ops.cast(sample_weight, values.dtype)
     return mean_over_replicas(values)
-
-
-def _check_batch(targets: Any) -> None:
-    names = list(targets) if isinstance(targets, dict) else []
-    missing = [key for key in BATCH_KEYS if key not in names]
-    if missing:
-        raise ValueError(
-            f"`y` must be a dictionary with the keys {list(BATCH_KEYS)}. "
-            f"Received: {names or type(targets).__name__}, without {missing}. "
-            "Batches of this form come from `EpisodeBuffer` with `lambda_`."
-        )

@@ -20,7 +20,7 @@ import networks
 from harness import cell, machine, summary, take_turns, today
 
 import keras_rlkit as rlk
-from keras_rlkit.models import double_dqn
+from keras_rlkit.models import q_learning_agent
 
 layers = keras.layers
 parser = argparse.ArgumentParser()
@@ -121,12 +121,14 @@ def as_keras_does(work: Callable[[], object]) -> Callable[[], object]:
     """Return `work` without what the kit compiles beyond Keras."""
 
     def plain() -> object:
-        kept = double_dqn.can_fuse, double_dqn.can_scan
-        double_dqn.can_fuse = double_dqn.can_scan = lambda model: False
+        kept = q_learning_agent.can_fuse, q_learning_agent.can_scan
+        q_learning_agent.can_fuse = q_learning_agent.can_scan = lambda model: (
+            False
+        )
         try:
             return work()
         finally:
-            double_dqn.can_fuse, double_dqn.can_scan = kept
+            q_learning_agent.can_fuse, q_learning_agent.can_scan = kept
 
     return plain
 

@@ -1,11 +1,16 @@
 """One interface to every gymnasium environment, single or vector."""
 
 import warnings
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from keras_rlkit.environments.action_checks import check_discrete_actions
+from keras_rlkit.environments.adapters.action_batches import (
+    action_batch,
+    is_discrete,
+)
+from keras_rlkit.environments.adapters.space_checks import check_array_space
+from keras_rlkit.environments.adapters.step import Step
 from keras_rlkit.environments.copies.attribute_copies import (
     copy_attributes,
     copy_layers,
@@ -17,61 +22,6 @@ from keras_rlkit.utils import (
     casts_in_kind,
     check_non_negative_integer,
 )
-
-
-class Step(NamedTuple):
-    """What one step of `num_envs` environments brought, one row for each.
-
-    Where no episode ended, `next_observation` and `observation` are the same
-    array.
-
-    Attributes:
-        next_observation: [num_envs, ...], what followed the action: at an
-            episode's end its true final observation.
-        reward: float64 [num_envs], as the environment gave it.
-        terminated: bool [num_envs], whether the task ended here.
-        truncated: bool [num_envs], whether the episode was cut off here.
-        valid: bool [num_envs]. In a row of `False` the environment ignored the
-            action and only started its next episode: there is no transition.
-        observation: [num_envs, ...], what to act on next: the first
-            observation of the next episode where one has ended. An environment
-            that starts its next episode a step later (`NEXT_STEP`) shows the
-            final observation until then.
-        lives: int64 [num_envs], lives left in `observation`, -1 in a row that
-            doesn't tell; `None` if no row does.
-        next_lives: As `lives`, of `next_observation`.
-        episode_return: float64 [num_envs], true score of the episode that
-            ended here, where the environment tells it in `info["episode"]` as
-            gymnasium's `RecordEpisodeStatistics` does, NaN elsewhere; `None`
-            if no row tells.
-    """
-
-    next_observation: np.ndarray
-    reward: np.ndarray
-    terminated: np.ndarray
-    truncated: np.ndarray
-    valid: np.ndarray
-    observation: np.ndarray
-    lives: np.ndarray | None
-    next_lives: np.ndarray | None = None
-    episode_return: np.ndarray | None = None
-
-    def to_act_on(self, before: np.ndarray) -> np.ndarray:
-        """Return the observations that a policy is asked about.
-
-        `observation`, but not the final one that an environment shows until
-        its next episode: what is done there is ignored, and it may be NaN or
-        allow no action. The observation acted on before stands in for it.
-
-        Args:
-            before: [num_envs, ...], what this step has acted on.
-        """
-        ended = self.terminated | self.truncated
-        if self.observation is not self.next_observation or not ended.any():
-            return self.observation
-        shown = self.observation.copy(order="K")
-        shown[ended] = before[ended]
-        return shown
 
 
 class VectorAdapter:
@@ -126,18 +76,15 @@ class VectorAdapter:
         # Classes of the objects that one just made and once reset holds.
         self._known = set(objects_inside(environment))
         self._has_begun = False
-        self._check_space("observation", observation_space)
-        self._check_space("action", action_space)
+        check_array_space("observation", observation_space)
+        check_array_space("action", action_space)
         self.observation_shape = tuple(observation_space.shape)
         self.observation_dtype = np.dtype(observation_space.dtype)
-        self._discrete = hasattr(action_space, "n") and action_space.shape == ()
-        self._bounded = hasattr(action_space, "low")
-        self._first_action = int(action_space.start) if self._discrete else 0
 
     @property
     def num_actions(self) -> int:
         """Number of actions of one environment, whose actions are discrete."""
-        if not self._discrete:
+        if not is_discrete(self.action_space):
             raise ValueError(
                 "`environment` must have a `Discrete` action space for this. "
                 f"Received: action_space={self.action_space}. For continuous "
@@ -297,59 +244,8 @@ class VectorAdapter:
         """Release what the environments hold: processes, threads, windows."""
         self.environment.close()
 
-    def _check_space(self, name: str, space: Any) -> None:
-        from gymnasium import spaces
-
-        arrays = (
-            spaces.Box,
-            spaces.Discrete,
-            spaces.MultiBinary,
-            spaces.MultiDiscrete,
-        )
-        if not isinstance(space, arrays):
-            advice = (
-                " Wrap each single environment in "
-                "`gymnasium.wrappers.FlattenObservation`."
-                if name == "observation"
-                else ""
-            )
-            raise ValueError(
-                f"`environment` must have one array per {name} (`Box`, "
-                "`Discrete`, `MultiBinary` or `MultiDiscrete`). "
-                f"Received: {name}_space={space}.{advice}"
-            )
-
     def _actions(self, actions: Any) -> np.ndarray:
-        if self._discrete:
-            actions = check_discrete_actions(
-                actions, self.num_envs, self.action_space.n
-            )
-            if self._first_action:
-                actions = actions + self._first_action
-            return actions
-        actions = np.asarray(actions)
-        shape = (self.num_envs, *self.action_space.shape)
-        if actions.shape != shape:
-            raise ValueError(
-                f"`actions` must have the shape {shape}. "
-                f"Received: shape {actions.shape}."
-            )
-        if self._bounded:
-            # Policies draw from distributions without bounds.
-            low, high = self.action_space.low, self.action_space.high
-            actions = np.clip(actions, low, high)
-        dtype = self.action_space.dtype
-        if (
-            dtype.kind == "f"
-            and not (np.abs(actions) <= np.finfo(dtype).max).all()
-        ):
-            # NaN passes every clip; a space may have no bounds.
-            raise ValueError(
-                f"`actions` must be finite in {dtype}, no NaN and no infinity. "
-                f"Received: actions={actions!r}. Look for weights of NaN and "
-                "for a learning rate that is too large."
-            )
-        return actions.astype(dtype)
+        return action_batch(actions, self.action_space, self.num_envs)
 
     def _cast(self, observation: Any, copy: bool) -> np.ndarray:
         array, dtype = np.asarray(observation), self.observation_dtype

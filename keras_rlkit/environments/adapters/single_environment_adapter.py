@@ -4,7 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from keras_rlkit.environments.adapters.base_adapter import Step, VectorAdapter
+from keras_rlkit.environments.adapters.action_batches import is_discrete
+from keras_rlkit.environments.adapters.base_adapter import VectorAdapter
+from keras_rlkit.environments.adapters.step import Step
 
 
 class SingleEnvironmentAdapter(VectorAdapter):
@@ -21,8 +23,10 @@ class SingleEnvironmentAdapter(VectorAdapter):
     def step(self, actions: Any) -> Step:
         """Act once; see `VectorAdapter.step`."""
         action = self._actions(actions)[0]
+        if is_discrete(self.action_space):
+            action = int(action)
         observation, reward, terminated, truncated, info = (
-            self.environment.step(int(action) if self._discrete else action)
+            self.environment.step(action)
         )
         next_observation = observation = self._batch(observation)
         terminated = self._rows("terminated", terminated, bool)

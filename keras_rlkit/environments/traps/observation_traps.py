@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_rlkit.environments.adapters.base_adapter import Step
+from keras_rlkit.environments.adapters.step import Step
 from keras_rlkit.environments.traps.finding import Finding
 
 # Bounds are often computed in another precision than observations.

@@ -1,12 +1,10 @@
-"""Checks of what double Q-learning is given."""
+"""Checks of the network and the device of Q-learning."""
 
 from typing import Any
 
 import keras
 
 from keras_rlkit.models.network_shapes import output_shape_of
-
-BATCH_KEYS = ("action", "reward", "discount", "next_observation")
 
 
 def check_replicas(model: keras.Model) -> None:
@@ -22,7 +20,8 @@ def check_replicas(model: keras.Model) -> None:
     strategy = getattr(model, "distribute_strategy", None)
     if strategy is not None and strategy.num_replicas_in_sync > 1:
         raise ValueError(
-            "`DoubleDQN` trains on one device. Received: a `tf.distribute` "
+            f"`{type(model).__name__}` trains on one device. Received: a "
+            "`tf.distribute` "
             f"strategy of {strategy.num_replicas_in_sync} replicas. Make it "
             "and train it outside of the strategy's scope."
         )
@@ -60,23 +59,3 @@ def check_network(network: Any) -> tuple:
             f"{unknown if shape is None else ''}"
         )
     return shape
-
-
-def check_batch(transition: Any) -> None:
-    """Raise if the targets of a batch are not those of transitions.
-
-    Args:
-        transition: What `fit` was given as targets.
-
-    Raises:
-        ValueError: If it is not a dictionary, or lacks a key.
-    """
-    names = list(transition) if isinstance(transition, dict) else []
-    missing = [key for key in BATCH_KEYS if key not in names]
-    if missing:
-        raise ValueError(
-            f"`y` must be a dictionary with the keys {list(BATCH_KEYS)}. "
-            f"Received: {names or type(transition).__name__}, without "
-            f"{missing}. Batches of this form come from "
-            "`ReplayBuffer.dataset`."
-        )

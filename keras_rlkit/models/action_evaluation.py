@@ -1,0 +1,42 @@
+"""Values and log-probabilities of a whole epoch, a chunk at a time."""
+
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_rlkit.models.policy_outputs import log_probability_of
+from keras_rlkit.policies.forward import forward
+from keras_rlkit.replay.feeding.padded_size import padded_size
+
+# Rows that are evaluated at once: bounds the memory that images take.
+CHUNK = 4096
+
+
+def evaluate_in_chunks(
+    agent: Any, observation: np.ndarray, action: np.ndarray
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return values and log-probabilities, as `ActorCritic.evaluate_actions`.
+
+    Args:
+        agent: `ActorCritic`.
+        observation: Array [M, ...].
+        action: Integers [M], or floats [M, D].
+    """
+    values, log_probabilities = [], []
+    for start in range(0, len(action), CHUNK):
+        rows = np.arange(start, min(start + CHUNK, len(action)))
+        # One of few sizes: each is compiled once.
+        filled = np.resize(rows, padded_size(len(rows)))
+        output = forward(agent, observation[filled])
+        values.append(np.asarray(output["value"])[: len(rows)])
+        if agent.clip is not None:
+            log_probability = keras.ops.convert_to_numpy(
+                log_probability_of(
+                    agent.distribution, output["policy"], action[filled]
+                )
+            )
+            log_probabilities.append(log_probability[: len(rows)])
+    if agent.clip is None:
+        return np.concatenate(values), None
+    return np.concatenate(values), np.concatenate(log_probabilities)

@@ -103,3 +103,25 @@ def test_one_advantage_for_all_is_that_advantage_for_each():
     logits = np.zeros((2, 2), "float32")
     loss = rlk.losses.ClippedSurrogateLoss(reduction=None)
     np.testing.assert_allclose(loss(target, logits, 2.3), [-2.3, -2.3], 1e-5)
+
+
+CONTRACT = {
+    rlk.losses.ClippedSurrogateLoss: {
+        "targets": np.stack(
+            [np.arange(8) % 3, np.log(np.linspace(0.2, 0.5, 8))], axis=1
+        ).astype("float32"),
+        "predictions": np.random.default_rng(0).normal(size=(8, 3)),
+        "last_layer": keras.layers.Softmax,
+        "arguments": {
+            "clip": 0.3,
+            "entropy_weight": 0.1,
+            "from_logits": False,
+            "reduction": "sum",
+        },
+        "bad": {
+            "clip": [0, -0.2],
+            "entropy_weight": [-1.0],
+            "reduction": ["mean_with_sample_weight"],
+        },
+    }
+}

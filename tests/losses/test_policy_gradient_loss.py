@@ -263,3 +263,21 @@ def test_rows_that_fill_a_batch_up_have_no_gradient():
     np.testing.assert_allclose(
         filled[:2], bias_gradient(loss, ACTION, WEIGHT), rtol=1e-5, atol=1e-7
     )
+
+
+CONTRACT = {
+    rlk.losses.PolicyGradientLoss: {
+        "targets": np.arange(8) % 3,
+        "predictions": np.random.default_rng(0).normal(size=(8, 3)),
+        "last_layer": keras.layers.Softmax,
+        "arguments": {
+            "entropy_weight": 0.1,
+            "from_logits": False,
+            "reduction": "sum",
+        },
+        "bad": {
+            "entropy_weight": [-1.0, float("inf"), True],
+            "reduction": ["mean_with_sample_weight"],
+        },
+    }
+}

@@ -163,3 +163,27 @@ def test_score_of_sampled_distributions_is_near_the_exact_one():
 def test_wrong_arguments(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+PREDICTIONS = {
+    "targets": np.random.default_rng(0).normal(size=(8, 2)),
+    "predictions": np.random.default_rng(1).normal(size=(8, 3)),
+    "last_layer": lambda: layers.NormalHead(2, kernel_initializer="ones"),
+}
+CONTRACT = {
+    metrics.IntervalCoverage: {
+        **PREDICTIONS,
+        "arguments": {"level": 0.4},
+        "bad": {"level": [0, 1, -0.5]},
+    },
+    metrics.QuantileCalibrationError: {
+        **PREDICTIONS,
+        "arguments": {"num_levels": 4},
+        "bad": {"num_levels": [0, 2.5]},
+    },
+    metrics.ContinuousRankedProbabilityScore: {
+        **PREDICTIONS,
+        "arguments": {"num_samples": 50, "seed": 3},
+        "bad": {"num_samples": [1, 2.5], "seed": [-1]},
+    },
+}

@@ -542,3 +542,36 @@ def test_a_pickled_agent_is_the_same():
     again = pickle.loads(pickle.dumps(agent))
     np.testing.assert_array_equal(online_weights(again), online_weights(agent))
     np.testing.assert_array_equal(target_weights(again), target_weights(agent))
+
+
+def contract_arguments():
+    network = keras.Sequential(
+        [
+            keras.Input((2,)),
+            keras.layers.Dense(4, "tanh"),
+            keras.layers.Dense(2),
+        ]
+    )
+    return {
+        "q_network": network,
+        "target_update_rate": 1,
+        "target_update_period": 3,
+        "double": False,
+    }
+
+
+CONTRACT = {
+    rlk.models.DoubleDQN: {
+        "data": (
+            np.tile(OBSERVATION, (4, 1)),
+            {name: np.concatenate([a] * 4) for name, a in TRANSITION.items()},
+            np.linspace(0.5, 1, 8, dtype="float32"),
+        ),
+        "arguments": contract_arguments,
+        "compile": lambda: {"loss": "huber"},
+        "bad": {
+            "target_update_rate": [0, 1.5],
+            "target_update_period": [0, 2.5],
+        },
+    }
+}

@@ -115,3 +115,11 @@ def test_logits_without_a_softmax_raise(logits):
 def test_wrong_seed_raises():
     with pytest.raises(ValueError, match="`seed` must be a non-negative"):
         rlk.policies.Categorical(seed=0.5)
+
+
+CONTRACT = {
+    rlk.policies.Categorical: {
+        "arguments": {"seed": 3},
+        "bad": {"seed": [-1, 0.5]},
+    }
+}

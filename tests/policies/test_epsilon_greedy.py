@@ -289,3 +289,11 @@ def test_diverged_values_raise():
         ValueError, match="`EpsilonGreedy` cannot choose an action: .* NaN"
     ):
         rlk.policies.EpsilonGreedy(0.1, seed=0)(Diverged(), observations(4), 0)
+
+
+CONTRACT = {
+    rlk.policies.EpsilonGreedy: {
+        "arguments": {"epsilon": 0.5, "seed": 3},
+        "bad": {"epsilon": [-0.1, 1.5, "high"], "seed": [-1, 0.5]},
+    }
+}

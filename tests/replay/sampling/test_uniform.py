@@ -38,3 +38,6 @@ def test_the_generator_decides():
 
 def test_config():
     assert Uniform(**Uniform().get_config()).get_config() == {}
+
+
+CONTRACT = {Uniform: {}}

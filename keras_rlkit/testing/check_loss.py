@@ -135,8 +135,7 @@ def check_loss(
         lambda: {"loss": loss(**make_arguments(arguments))},
     )
 
-    def check_same(copy: Any) -> None:
-        original = loss(**make_arguments(arguments))
+    def check_same(original: Any, copy: Any) -> None:
         require(
             type(copy) is loss
             and to_json(copy.get_config()) == to_json(original.get_config()),
@@ -144,7 +143,15 @@ def check_loss(
             f"Received: {copy}.",
         )
 
-    return run_clauses(
+    def file() -> None:
+        model = training.compiled()
+        check_same(model.loss, save_and_load(model).loss)
+
+    def pickle() -> None:
+        made = loss(**make_arguments(arguments))
+        check_same(made, pickled(made))
+
+    run_clauses(
         loss,
         {
             "arguments": lambda: check_arguments(loss, arguments),
@@ -152,10 +159,8 @@ def check_loss(
             "configuration": lambda: check_configuration(loss, arguments),
             "reduction": reduction,
             "sample_weight": sample_weight,
-            "file": lambda: check_same(save_and_load(training.compiled()).loss),
-            "pickle": lambda: check_same(
-                pickled(loss(**make_arguments(arguments)))
-            ),
+            "file": file,
+            "pickle": pickle,
             **training.clauses(),
             "docstring": lambda: check_docstring(
                 loss, ("Call arguments", "Output shape")

@@ -158,8 +158,9 @@ def check_policy(
         model = make_model()
         original = make()
         original(model, observations, 0)
-        for again in (pickled(original), copy.deepcopy(original)):
-            expected = copy.deepcopy(original)(model, observations, 1)
+        copies = pickled(original), copy.deepcopy(original)
+        expected = original(model, observations, 1)
+        for again in copies:
             require(
                 not differ(again(model, observations, 1), expected),
                 "a pickled or copied policy must play on as the original.",

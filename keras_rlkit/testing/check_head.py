@@ -7,9 +7,9 @@ import numpy as np
 
 from keras_rlkit.losses import NegativeLogLikelihood
 from keras_rlkit.ops.predicted_distributions import is_distribution
-from keras_rlkit.testing.check_layer import layer_clauses
 from keras_rlkit.testing.clauses import require, run_clauses
 from keras_rlkit.testing.configuration_checks import Arguments, make_arguments
+from keras_rlkit.testing.layer_clauses import layer_clauses
 from keras_rlkit.testing.training_checks import precision
 
 

@@ -11,6 +11,7 @@ from keras_rlkit import (
     plots,
     policies,
     replay,
+    testing,
     utils,
 )
 
@@ -27,5 +28,6 @@ __all__ = [
     "plots",
     "policies",
     "replay",
+    "testing",
     "utils",
 ]

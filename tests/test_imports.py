@@ -23,6 +23,7 @@ FLOORS = {
     "environments": 2,
     "models": 3,
     "callbacks": 4,
+    "testing": 5,
 }
 LEAVES = {
     "tensorflow": (
@@ -35,7 +36,7 @@ LEAVES = {
         "ops/replicas.py",
     ),
     "tensorflow_probability": ("layers/", "losses/", "ops/pred", "ops/scor"),
-    "gymnasium": ("environments/",),
+    "gymnasium": ("environments/", "testing/"),
     "ale_py": ("environments/",),
     "matplotlib": ("plots/",),
     "imageio": ("callbacks/record_episode.py",),

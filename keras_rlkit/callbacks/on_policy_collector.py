@@ -49,9 +49,10 @@ class OnPolicyCollector(Collector):
         self.buffer = buffer
         self.reward_range = check_reward_range(reward_range)
         self.reward_scale = float(reward_scale)
+        self.normalize_rewards = bool(normalize_rewards)
         self._check_buffer()
         self._reward_normalization = None
-        if normalize_rewards:
+        if self.normalize_rewards:
             self._reward_normalization = RewardNormalization(
                 self.environment.num_envs, buffer.discount
             )

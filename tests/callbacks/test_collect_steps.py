@@ -384,3 +384,38 @@ def test_neither_traces_nor_memory_grow():
     # 300 updates and 600 actions. Leaking even one observation's tensor or
     # one graph in each would cost more.
     assert memory_now - memory_then < 16 * 2**20
+
+
+def contract_parts(folder):
+    environment = make_scripted(lengths=(3, 5), lives=(9, 8))
+    buffer = make_buffer(environment, 50)
+    arguments = {
+        "environment": environment,
+        "buffer": buffer,
+        "policy": rlk.policies.EpsilonGreedy(0.5, seed=1),
+        "steps_per_update": 1.5,
+        "warmup_steps": 6,
+        "reward_range": (-0.5, 0.5),
+        "terminal_on_life_loss": True,
+        "seed": 1,
+        "log_time": True,
+    }
+    fit_options = {
+        "x": data_of(buffer),
+        "steps_per_epoch": 4,
+        "shuffle": False,
+    }
+    return arguments, make_agent(), fit_options
+
+
+CONTRACT = {
+    CollectSteps: {
+        "make_parts": contract_parts,
+        "bad": {
+            "steps_per_update": [0],
+            "warmup_steps": [-1],
+            "reward_range": [(1, 0), 3],
+            "seed": [-1],
+        },
+    }
+}

@@ -9,6 +9,7 @@ from gymnasium import wrappers
 
 from keras_rlkit.callbacks import CollectSteps, EvaluatePolicy
 from keras_rlkit.policies import EpsilonGreedy, Greedy
+from keras_rlkit.testing import CounterEnvironment
 from tests.callbacks.scripted_environments import (
     Scripted,
     Spy,
@@ -278,3 +279,31 @@ def test_collectors_log_true_scores_of_clipped_rewards(mode):
     assert history["episode_length"] == [5.0]
     # Learning sees what the wrapper above made of them.
     assert set(buffer.transitions()[1]["reward"]) == {1.0}
+
+
+def contract_parts(folder):
+    network = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)])
+    network.compile("sgd", "mse")
+    arguments = {
+        "environment": CounterEnvironment((3, 5, 4)),
+        "policy": EpsilonGreedy(0.5, seed=1),
+        "episodes": 2,
+        "every_epochs": 2,
+        "seed": 1,
+        "max_steps": 9,
+    }
+    data = {"x": np.ones((4, 2)), "y": np.ones((4, 2)), "batch_size": 2}
+    return arguments, network, data
+
+
+CONTRACT = {
+    EvaluatePolicy: {
+        "make_parts": contract_parts,
+        "bad": {
+            "episodes": [0],
+            "every_epochs": [0],
+            "seed": [-1],
+            "max_steps": [0],
+        },
+    }
+}

@@ -354,3 +354,30 @@ def test_the_true_score_is_told(tmp_path):
     clipped = wrappers.TransformReward(scored, lambda reward: min(reward, 1.0))
     record = RecordEpisode(tmp_path, environment=clipped)
     assert record.record(make_agent(), tmp_path / "film.gif") == 12.0
+
+
+def contract_parts(folder):
+    network = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+    network.compile("sgd", "mse")
+    arguments = {
+        "folder": folder / "films",
+        "every_epochs": 2,
+        "environment": gymnasium.make("CartPole-v1", render_mode="rgb_array"),
+        "policy": Greedy(),
+        "file_format": "mp4",
+        "max_steps": 2,
+    }
+    data = {"x": np.ones((4, 4)), "y": np.ones((4, 2)), "batch_size": 2}
+    return arguments, network, data
+
+
+CONTRACT = {
+    RecordEpisode: {
+        "make_parts": contract_parts,
+        "bad": {
+            "every_epochs": [0],
+            "file_format": ["avi"],
+            "max_steps": [0],
+        },
+    }
+}

@@ -221,3 +221,29 @@ def test_an_offline_buffer_is_saved_where_it_is_given(tmp_path):
     expected = train(tmp_path / "straight", 4)
     train(tmp_path / "resumed", 2)
     assert train(tmp_path / "resumed", 4) == expected
+
+
+def contract_parts(folder):
+    environment = rlk.testing.CounterEnvironment((3, 5))
+    buffer = ReplayBuffer.for_environment(environment, 20, seed=0)
+    agent = make_agent((2,), 2)
+    tensorflow = keras.backend.backend() == "tensorflow"
+    arguments = {"folder": folder, "every": 2, "buffer": buffer, "seed": 1}
+    collect = rlk.callbacks.CollectSteps(
+        environment, buffer, EpsilonGreedy(0.5, 1), 1.5
+    )
+    fit_options = {
+        "x": (buffer.dataset if tensorflow else buffer.batches)(4),
+        "steps_per_epoch": 4,
+        "callbacks": [collect],
+    }
+    return arguments, agent, fit_options
+
+
+CONTRACT = {
+    ResumeTraining: {
+        "make_parts": contract_parts,
+        "bad": {"every": [0], "seed": [-1]},
+        "skip": {"resume": "it is what the clause resumes others with"},
+    }
+}

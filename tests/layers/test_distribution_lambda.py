@@ -265,3 +265,16 @@ def test_models_and_ways_to_compile(make, options):
     predicted = model.predict(X, verbose=0)
     predicted = predicted[0] if several else predicted
     np.testing.assert_allclose(predicted, output.mean(), rtol=1e-4, atol=1e-5)
+
+
+CONTRACT = {
+    rlk.layers.DistributionLambda: {
+        "arguments": {
+            "make_distribution": laplace,
+            "convert_to_tensor": upper_quartile,
+        },
+        "inputs": X[:8, :2],
+        "targets": Y[:8],
+        "bad": {"make_distribution": [3], "convert_to_tensor": ["median"]},
+    }
+}

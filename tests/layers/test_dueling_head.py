@@ -276,3 +276,16 @@ def test_wrong_counts_raise(value):
         ValueError, match="`units` must be a positive integer. Received:"
     ):
         rlk.layers.DuelingHead(4, units=value)
+
+
+CONTRACT = {
+    rlk.layers.DuelingHead: {
+        "arguments": {
+            "num_actions": 3,
+            "units": 4,
+            "activation": "tanh",
+            "kernel_initializer": "glorot_normal",
+        },
+        "bad": {"num_actions": [0, 2.0, True], "units": [-1, None]},
+    }
+}

@@ -109,3 +109,11 @@ def test_bad_input():
         built().update(np.zeros((4, 3)))
     with pytest.raises(ValueError, match="built for None"):
         rlk.layers.RunningNormalization().update(np.zeros((4, 3)))
+
+
+CONTRACT = {
+    rlk.layers.RunningNormalization: {
+        "arguments": {"clip": 2.0},
+        "bad": {"clip": [0, -1.0, float("nan")]},
+    }
+}

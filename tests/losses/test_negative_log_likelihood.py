@@ -439,3 +439,15 @@ def test_fit_with_sample_weights():
     result = model.evaluate(x, y, sample_weight=weight, verbose=0)
     expected = -np.mean(weight * np.array(model(x).log_prob(y))[:, 0])
     np.testing.assert_allclose(result, expected, rtol=1e-5)
+
+
+CONTRACT = {
+    rlk.losses.NegativeLogLikelihood: {
+        "targets": np.random.default_rng(0).normal(size=(8, 2)),
+        "predictions": np.random.default_rng(1).normal(size=(8, 3)),
+        "last_layer": lambda: rlk.layers.NormalHead(
+            2, kernel_initializer="ones"
+        ),
+        "arguments": {"check_targets": False, "reduction": "sum"},
+    }
+}

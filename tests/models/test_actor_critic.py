@@ -383,3 +383,42 @@ def test_batch_without_advantages_raises():
     targets = {"action": TARGETS["action"], "value": TARGETS["value"]}
     with pytest.raises(ValueError, match="`y` must be a dictionary .*without"):
         fit(new_agent(), targets)
+
+
+def contract_arguments():
+    return {
+        "policy_network": table(np.ones((2, 4)) / 3),
+        "value_network": table(VALUES),
+        "distribution": "gaussian",
+        "clip": 0.3,
+        "value_weight": 0.7,
+        "entropy_weight": 0.1,
+        "value_clip": 0.5,
+        "target_kl": 10.0,
+    }
+
+
+CONTRACT = {
+    rlk.models.ActorCritic: {
+        "data": (
+            np.tile(OBSERVATION, (4, 1)),
+            {
+                **{name: np.tile(a, 4) for name, a in TARGETS.items()},
+                "action": np.random.default_rng(0)
+                .normal(size=(8, 2))
+                .astype("float32"),
+                "log_probability": np.full(8, -3, "float32"),
+            },
+            np.linspace(0.5, 1, 8, dtype="float32"),
+        ),
+        "arguments": contract_arguments,
+        "bad": {
+            "distribution": ["beta"],
+            "clip": [0, -0.2],
+            "value_weight": [0],
+            "entropy_weight": [-1],
+            "value_clip": [-1],
+            "target_kl": [-1],
+        },
+    }
+}

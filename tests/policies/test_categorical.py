@@ -1,5 +1,3 @@
-import json
-
 import keras
 import numpy as np
 import pytest
@@ -78,16 +76,6 @@ def test_same_seed_same_actions():
     np.testing.assert_array_equal(actions(None), first)
 
 
-def test_state_continues_exactly():
-    policy, model = rlk.policies.Categorical(seed=0), FixedOutput(np.zeros(10))
-    actions_of(policy, model, 8, 3)
-    state = json.loads(json.dumps(policy.get_state()))
-    expected = actions_of(policy, model, 8, 5)
-    other = rlk.policies.Categorical(seed=99)
-    other.set_state(state)
-    np.testing.assert_array_equal(actions_of(other, model, 8, 5), expected)
-
-
 def test_keras_model_with_a_value_output():
     inputs = keras.Input((3,))
     logits = keras.layers.Dense(2, name="logits")
@@ -115,3 +103,11 @@ def test_logits_without_a_softmax_raise(logits):
 def test_wrong_seed_raises():
     with pytest.raises(ValueError, match="`seed` must be a non-negative"):
         rlk.policies.Categorical(seed=0.5)
+
+
+CONTRACT = {
+    rlk.policies.Categorical: {
+        "arguments": {"seed": 3},
+        "bad": {"seed": [-1, 0.5]},
+    }
+}

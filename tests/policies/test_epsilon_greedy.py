@@ -1,5 +1,3 @@
-import json
-
 import keras
 import numpy as np
 import pytest
@@ -178,17 +176,6 @@ def test_same_seed_same_actions():
     np.testing.assert_array_equal(actions(None), first)
 
 
-def test_state_continues_exactly():
-    policy = rlk.policies.EpsilonGreedy(0.5, seed=0)
-    model = FixedOutput(10)
-    actions_of(policy, model, 8, 3)
-    state = json.loads(json.dumps(policy.get_state()))
-    expected = actions_of(policy, model, 8, 5)
-    other = rlk.policies.EpsilonGreedy(0.5, seed=99)
-    other.set_state(state)
-    np.testing.assert_array_equal(actions_of(other, model, 8, 5), expected)
-
-
 def test_keras_model():
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4)])
     model.layers[0].bias.assign([0.0, 0.0, 1.0, 0.0])
@@ -289,3 +276,11 @@ def test_diverged_values_raise():
         ValueError, match="`EpsilonGreedy` cannot choose an action: .* NaN"
     ):
         rlk.policies.EpsilonGreedy(0.1, seed=0)(Diverged(), observations(4), 0)
+
+
+CONTRACT = {
+    rlk.policies.EpsilonGreedy: {
+        "arguments": {"epsilon": 0.5, "seed": 3},
+        "bad": {"epsilon": [-0.1, 1.5, "high"], "seed": [-1, 0.5]},
+    }
+}

@@ -101,3 +101,15 @@ def test_actions_of_an_extreme_scale_are_finite(log_scale):
     assert actions.min() < -1e30 and actions.max() > 1e30
     certain = actions_of(policy, [1.0, -log_scale], 5)
     np.testing.assert_array_equal(certain, np.ones((5, 1)))
+
+
+CONTRACT = {
+    rlk.policies.Gaussian: {
+        "arguments": {
+            "stochastic": False,
+            "action_space": gymnasium.spaces.Box(-1.0, 1.0, (2,)),
+            "seed": 3,
+        },
+        "bad": {"action_space": [3], "seed": [-1]},
+    }
+}

@@ -187,3 +187,6 @@ def test_state_is_empty():
     policy = rlk.policies.Greedy()
     assert policy.get_state() == {}
     policy.set_state({})
+
+
+CONTRACT = {rlk.policies.Greedy: {}}

@@ -1,4 +1,7 @@
-"""Every policy, pickled or copied while it plays, plays on as the original."""
+"""Policies, pickled or copied while they play, play on as the original.
+
+Those that the contract's arguments don't reach: a schedule, drawn actions.
+"""
 
 import copy
 import pickle
@@ -15,10 +18,7 @@ def policies():
     schedule = keras.optimizers.schedules.PolynomialDecay(1.0, 100, 0.1)
     space = gymnasium.spaces.Box(-1.0, 1.0, (2,))
     return {
-        "greedy": rlk.policies.Greedy(),
-        "epsilon": rlk.policies.EpsilonGreedy(0.5, seed=3),
         "schedule": rlk.policies.EpsilonGreedy(schedule, seed=3),
-        "categorical": rlk.policies.Categorical(seed=3),
         "gaussian": rlk.policies.Gaussian(action_space=space, seed=3),
     }
 

@@ -288,3 +288,36 @@ def test_bad_arguments_raise():
     for arguments in ({"minibatches": 0}, {"passes": 1.5}):
         with pytest.raises(ValueError, match="must be a positive integer"):
             new_buffer().batches(**arguments)
+
+
+def draw_epoch(buffer):
+    buffer.finish(lambda observation, action: (observation[:, 0], action[:, 0]))
+    batches = buffer.batches(minibatches=2, pad=False)
+    return [batches[index] for index in range(2)]
+
+
+CONTRACT = {
+    rlk.replay.EpisodeBuffer: {
+        "arguments": {
+            "discount": 0.9,
+            "standardize": True,
+            "lambda_": 0.5,
+            "observation_shape": (3,),
+            "observation_dtype": "float64",
+            "num_envs": 2,
+            "action_shape": (2,),
+            "num_actions": 3,
+            "capacity": 100,
+            "seed": 1,
+        },
+        "draw": draw_epoch,
+        "bad": {
+            "discount": [1.5],
+            "lambda_": [-0.1],
+            "observation_dtype": ["text"],
+            "num_envs": [0],
+            "capacity": [0],
+            "seed": [-1],
+        },
+    }
+}

@@ -3,7 +3,7 @@ import types
 import numpy as np
 import pytest
 
-from keras_rlkit.replay import ReplayBuffer
+from keras_rlkit.replay import Prioritized, ReplayBuffer
 from keras_rlkit.replay.storage import machine_limits
 from tests.replay.steps import NO, make, step
 
@@ -163,3 +163,34 @@ def test_dataset_gives_what_sample_gives():
             np.testing.assert_array_equal(ours[0], batch[0].numpy())
             for key, value in ours[1].items():
                 np.testing.assert_array_equal(value, batch[1][key].numpy())
+
+
+CONTRACT = {
+    ReplayBuffer: {
+        "arguments": lambda: {
+            "capacity": 50,
+            "observation_shape": (2, 3),
+            "observation_dtype": "float32",
+            "num_envs": 2,
+            "frame_stack": 3,
+            "n_step": 2,
+            "discount": 0.9,
+            "sampler": Prioritized(),
+            "seed": 1,
+            "num_actions": 3,
+            "storage": "disk",
+        },
+        "draw": lambda replay: replay.sample(8),
+        "bad": {
+            "capacity": [0, 2.5],
+            "observation_dtype": ["text"],
+            "num_envs": [0],
+            "frame_stack": [0],
+            "n_step": [0],
+            "discount": [1.5],
+            "seed": [-1],
+            "num_actions": [0],
+            "storage": ["tape"],
+        },
+    }
+}

@@ -225,6 +225,74 @@ CASES = {
     ),
 }
 
+# All arguments that a head has beside its defaults, for `check_head`.
+RNG = np.random.default_rng(0)
+CONTRACT = {
+    L.NormalHead: {
+        "arguments": {"units": 2, "scale": "constant", "min_scale": 0.5},
+        "targets": numbers(RNG, (8, 2)),
+        "bad": {"units": [0], "scale": ["wide", -1.0], "min_scale": [0]},
+    },
+    L.StudentTHead: {
+        "arguments": {
+            "units": 2,
+            "degrees_of_freedom": 4.0,
+            "min_scale": 0.01,
+            "min_degrees_of_freedom": 3.0,
+        },
+        "targets": numbers(RNG, (8, 2)),
+        "bad": {
+            "units": [0],
+            "degrees_of_freedom": [-1],
+            "min_scale": [0],
+            "min_degrees_of_freedom": [0],
+        },
+    },
+    L.LogNormalHead: {
+        "arguments": {"units": 2, "min_scale": 0.01},
+        "targets": positives(RNG, (8, 2)),
+        "bad": {"units": [0], "min_scale": [0]},
+    },
+    L.MixtureNormalHead: {
+        "arguments": {"units": 2, "num_components": 3, "min_scale": 0.01},
+        "targets": numbers(RNG, (8, 2)),
+        "bad": {"units": [0], "num_components": [0], "min_scale": [0]},
+    },
+    L.MultivariateNormalHead: {
+        "arguments": {"units": 3, "min_scale": 0.01},
+        "targets": numbers(RNG, (8, 3)),
+        "bad": {"units": [0], "min_scale": [0]},
+    },
+    L.PoissonHead: {
+        "arguments": {"units": 2, "min_rate": 0.01},
+        "targets": counts(RNG, (8, 2)),
+        "bad": {"units": [0], "min_rate": [0]},
+    },
+    L.NegativeBinomialHead: {
+        "arguments": {"units": 2, "min_mean": 0.01, "min_total_count": 0.02},
+        "targets": counts(RNG, (8, 2)),
+        "bad": {"units": [0], "min_mean": [0], "min_total_count": [0]},
+    },
+    L.BernoulliHead: {
+        "arguments": {
+            "units": 2,
+            "convert_to_tensor": "probabilities",
+            "kernel_initializer": "glorot_normal",
+        },
+        "targets": RNG.integers(0, 2, size=(8, 2)),
+        "bad": {"units": [0], "convert_to_tensor": ["median"]},
+    },
+    L.CategoricalHead: {
+        "arguments": {
+            "num_classes": 5,
+            "convert_to_tensor": "mode",
+            "kernel_initializer": "glorot_normal",
+        },
+        "targets": RNG.integers(0, 5, size=8),
+        "bad": {"num_classes": [0], "convert_to_tensor": ["median"]},
+    },
+}
+
 
 def pytest_generate_tests(metafunc):
     if "case" in metafunc.fixturenames:

@@ -290,3 +290,15 @@ def test_a_refused_update_changes_nothing(index, td_error, message):
 def test_a_sampler_belongs_to_one_buffer():
     with pytest.raises(ValueError, match="`sampler` must belong to one buff"):
         make().start(8)
+
+
+CONTRACT = {
+    Prioritized: {
+        "arguments": lambda: {
+            "alpha": 0.5,
+            "beta": keras.optimizers.schedules.PolynomialDecay(0.4, 30, 1.0),
+            "epsilon": 0.1,
+        },
+        "bad": {"alpha": [-0.1, 2], "beta": [2.0, abs], "epsilon": [0]},
+    }
+}

@@ -30,11 +30,4 @@ def test_a_batch_may_be_larger_than_what_is_stored():
     assert index.tolist() == [5, 5, 5]
 
 
-def test_the_generator_decides():
-    first, second, other = (draws(0, 50, 20, seed)[0] for seed in (1, 1, 2))
-    np.testing.assert_array_equal(first, second)
-    assert np.any(first != other)
-
-
-def test_config():
-    assert Uniform(**Uniform().get_config()).get_config() == {}
+CONTRACT = {Uniform: {}}

@@ -263,3 +263,10 @@ def test_bytes_held():
     assert disk == plain
     # Empty: one segment, and room for the blocks of one environment.
     assert 2**20 < compressed < 2**20 + 16 * frame + 5 * frame + 1_100 * 60
+
+
+CONTRACT = {
+    Memory: {},
+    Compressed: {"arguments": {"limit": 2**21}, "bad": {"limit": [0, 1.5]}},
+    Disk: {"arguments": {"folder": "."}, "bad": {"folder": ["not/there"]}},
+}

@@ -110,6 +110,31 @@ TESTED_ELSEWHERE = {
         "replay/sampling/priority_checks.py",
         "replay/sampling/sampler.py",
     ),
+    "testing/test_small_environments.py": (
+        "testing/chain_environment.py",
+        "testing/counter_environment.py",
+        "testing/gymnasium_base.py",
+        "testing/target_environment.py",
+    ),
+    "testing/test_storages_and_buffers.py": (
+        "testing/check_buffer.py",
+        "testing/check_sampler.py",
+        "testing/check_storage.py",
+    ),
+    "testing/test_contract.py": (
+        "testing/check_callback.py",
+        "testing/check_head.py",
+        "testing/check_layer.py",
+        "testing/check_loss.py",
+        "testing/check_metric.py",
+        "testing/check_model.py",
+        "testing/check_policy.py",
+        "testing/prediction_model.py",
+    ),
+    "testing/test_clauses.py": (
+        "testing/comparisons.py",
+        "testing/layer_clauses.py",
+    ),
 }
 
 

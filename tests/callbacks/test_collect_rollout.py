@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import keras_rlkit as rlk
+from tests.callbacks.on_policy import Look, data_of
 from tests.callbacks.scripted_environments import Spy, make_scripted
 
 
@@ -15,24 +16,6 @@ def new_agent(inputs=3, outputs=2, **arguments):
     agent = rlk.models.ActorCritic(network(outputs), network(1), **arguments)
     agent.compile(keras.optimizers.SGD(0.0))
     return agent
-
-
-def data_of(buffer, **arguments):
-    if keras.backend.backend() == "tensorflow":
-        return buffer.dataset(**arguments)
-    return buffer.batches(**arguments)
-
-
-class Look(keras.callbacks.Callback):
-    """Keeps what the buffer holds in every epoch."""
-
-    def __init__(self, buffer):
-        super().__init__()
-        self.buffer = buffer
-        self.epochs = []
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self.epochs.append(self.buffer.samples())
 
 
 def collect(environment, epochs, steps, policy=None, agent=None, **arguments):

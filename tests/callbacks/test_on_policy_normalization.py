@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import keras_rlkit as rlk
+from tests.callbacks.on_policy import Look
 from tests.callbacks.scripted_environments import Spy, make_scripted
 
 DISCOUNT = 0.5
@@ -23,18 +24,6 @@ def new_network(inputs, outputs, normalization=None, kernel="zeros"):
         layers.append(normalization)
     layers.append(keras.layers.Dense(outputs, kernel_initializer=kernel))
     return keras.Sequential(layers)
-
-
-class Look(keras.callbacks.Callback):
-    """Keeps what the buffer holds in every epoch."""
-
-    def __init__(self, buffer):
-        super().__init__()
-        self.buffer = buffer
-        self.epochs = []
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self.epochs.append(self.buffer.samples())
 
 
 def collect(environment, agent, collector, *amount, epochs, **arguments):

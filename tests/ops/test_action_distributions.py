@@ -5,23 +5,7 @@ import scipy.special
 import scipy.stats
 
 import keras_rlkit as rlk
-
-
-def gradient(function, argument):
-    argument = np.asarray(argument, "float32")
-    if keras.backend.backend() == "jax":
-        import jax
-
-        return np.array(jax.grad(function)(argument))
-    import tensorflow as tf
-
-    argument = tf.convert_to_tensor(argument)
-    with tf.GradientTape() as tape:
-        tape.watch(argument)
-        result = function(argument)
-    return tape.gradient(
-        result, argument, unconnected_gradients=tf.UnconnectedGradients.ZERO
-    ).numpy()
+from tests.ops.gradients import gradient
 
 
 def test_categorical_log_probability_against_scipy():

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import keras_rlkit as rlk
+from tests.ops.gradients import gradient
 
 CASES = json.loads(
     pathlib.Path(__file__).with_name("rlax_ops.json").read_text()
@@ -26,24 +27,6 @@ def golden(name):
         for key, value in case["inputs"].items()
     }
     return inputs, case["output"]
-
-
-def gradient(function, argument):
-    """Gradient of a scalar function."""
-    argument = np.asarray(argument, "float32")
-    if keras.backend.backend() == "jax":
-        import jax
-
-        return np.array(jax.grad(function)(argument))
-    import tensorflow as tf
-
-    argument = tf.convert_to_tensor(argument)
-    with tf.GradientTape() as tape:
-        tape.watch(argument)
-        result = function(argument)
-    return tape.gradient(
-        result, argument, unconnected_gradients=tf.UnconnectedGradients.ZERO
-    ).numpy()
 
 
 def test_policy_gradient_loss_agrees_with_rlax():

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import keras_rlkit as rlk
+from tests.ops.gradients import gradient
 
 CASES = json.loads(
     pathlib.Path(__file__).with_name("rlax_ops.json").read_text()
@@ -73,24 +74,6 @@ def symbolic(function, *arguments):
     return keras.ops.convert_to_numpy(
         keras.Function(inputs, outputs)(arguments)
     )
-
-
-def gradient(function, argument):
-    """Gradient of the sum of the function's results."""
-    argument = np.asarray(argument, "float32")
-    if keras.backend.backend() == "jax":
-        import jax
-
-        return np.array(jax.grad(lambda x: function(x).sum())(argument))
-    import tensorflow as tf
-
-    argument = tf.convert_to_tensor(argument)
-    with tf.GradientTape() as tape:
-        tape.watch(argument)
-        total = tf.reduce_sum(function(argument))
-    return tape.gradient(
-        total, argument, unconnected_gradients=tf.UnconnectedGradients.ZERO
-    ).numpy()
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,7 @@ class TargetWeights(keras.layers.Layer):
                 dtype=_long(online.dtype),
                 initializer="zeros",
                 trainable=False,
+                autocast=False,
                 name=online.path.replace("/", "_"),
             )
             # By way of NumPy: on JAX the two would be one buffer.
@@ -59,7 +60,8 @@ class TargetWeights(keras.layers.Layer):
                 new target weight.
         """
         for own, online in zip(self._followers, network.weights, strict=True):
-            own.assign(move(own, online))
+            # A whole copy would be the network's own array, which JAX donates.
+            own.assign(keras.ops.copy(move(own, online)))
 
     def call_network(self, network: keras.Model, inputs: Any) -> Any:
         """Return what the network gives with the target weights.

@@ -167,6 +167,20 @@ def test_any_network_trains_against_its_target(network, options):
     )
 
 
+@pytest.mark.parametrize("jit_compile", [True, False])
+def test_a_whole_copy_shares_nothing(jit_compile):
+    network = sequential()
+    agent = rlk.models.DoubleDQN(network, target_update_rate=1.0)
+    agent.compile("adam", "huber", jit_compile=jit_compile)
+    train(agent, epochs=1)
+    for own, online in zip(agent.target_weights, network.weights, strict=True):
+        assert own.value is not online.value
+        np.testing.assert_array_equal(*numpy_of([own, online]))
+    # A step that gives its arrays away finds each of them once.
+    agent.compile("adam", "huber", jit_compile=True)
+    train(agent, epochs=1)
+
+
 def test_values_by_hand():
     # Q = 2 * x / 2 * 3 + 0.25 = 3 x + 0.25, then the network's kernel moves.
     network = keras.Sequential(

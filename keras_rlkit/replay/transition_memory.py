@@ -1,4 +1,4 @@
-"""Transitions that are stored and saved: a replay buffer without its feed."""
+"""Transitions that are stored and saved: a replay buffer without data sets."""
 
 import pathlib
 from typing import Any, Self
@@ -37,8 +37,8 @@ from keras_rlkit.utils import check_positive_integer
 class TransitionMemory(Buffer):
     """Keeps the last transitions exactly, and saves them.
 
-    All of a `ReplayBuffer` save what it gives to `fit`. Arguments are those of
-    `ReplayBuffer`.
+    All of a `ReplayBuffer` save its data sets and priorities, with the same
+    arguments.
     """
 
     def __init__(

@@ -124,9 +124,13 @@ def check_sampler(
             f"`size_of` must give a number of bytes. Received: {size!r}.",
         )
 
+    def play_on(play: _Play) -> list[tuple[np.ndarray, Any]]:
+        # Not in step with whatever a sampler may count by.
+        return [play.draw() for _ in range(7)]
+
     def generator() -> None:
         require(
-            not differ(make().draw(), make().draw()),
+            not differ(play_on(make()), play_on(make())),
             "the generator that `draw` is given must alone decide.",
         )
         require(
@@ -147,7 +151,7 @@ def check_sampler(
 
     def pickle() -> None:
         original = make()
-        original.draw()
+        play_on(original)
         again = make()
         again.sampler = pickled(original.sampler)
         again.end = original.end
@@ -155,7 +159,7 @@ def check_sampler(
             original.generator.bit_generator.state
         )
         require(
-            not differ(original.draw(), again.draw()),
+            not differ(play_on(original), play_on(again)),
             "a pickled sampler must draw on as the original.",
         )
 
@@ -171,10 +175,6 @@ def check_sampler(
         play.sampler.restore(state["arrays"], state["counters"])
         play.end = state["end"]
         play.generator.bit_generator.state = state["generator"]
-
-    def play_on(play: _Play) -> list[tuple[np.ndarray, Any]]:
-        # Not in step with whatever a sampler may count by.
-        return [play.draw() for _ in range(7)]
 
     seeds = iter([1, 2])
     run_clauses(

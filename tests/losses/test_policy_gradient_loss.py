@@ -158,6 +158,17 @@ def test_reductions():
     )
 
 
+def test_mixed_precision_model_trains():
+    model = keras.Sequential(
+        [keras.Input((2,)), keras.layers.Dense(2, dtype="mixed_bfloat16")]
+    )
+    model.compile("sgd", loss=rlk.losses.PolicyGradientLoss())
+    before = model.get_weights()[0]
+    model.fit(np.eye(2), ACTION, sample_weight=WEIGHT, verbose=0)
+    after = model.get_weights()[0]
+    assert np.isfinite(after).all() and (before != after).any()
+
+
 def test_config_and_saving(tmp_path):
     loss = rlk.losses.PolicyGradientLoss(
         entropy_weight=0.1,

@@ -1,3 +1,5 @@
+import json
+
 import keras
 import numpy as np
 import pytest
@@ -174,6 +176,17 @@ def test_same_seed_same_actions():
     assert (first != actions(None)).any()
     keras.utils.set_random_seed(3)
     np.testing.assert_array_equal(actions(None), first)
+
+
+def test_state_continues_exactly():
+    policy = rlk.policies.EpsilonGreedy(0.5, seed=0)
+    model = FixedOutput(10)
+    actions_of(policy, model, 8, 3)
+    state = json.loads(json.dumps(policy.get_state()))
+    expected = actions_of(policy, model, 8, 5)
+    other = rlk.policies.EpsilonGreedy(0.5, seed=99)
+    other.set_state(state)
+    np.testing.assert_array_equal(actions_of(other, model, 8, 5), expected)
 
 
 def test_keras_model():

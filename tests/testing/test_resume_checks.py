@@ -61,6 +61,19 @@ def test_a_sampler_with_randomness_of_its_own():
         check_sampler(Broken)
 
 
+def test_a_prioritized_sampler_with_randomness_of_its_own():
+    class Broken(rlk.replay.Prioritized):
+        def draw(self, generator, oldest, size, batch_size):
+            own = np.random.default_rng()
+            return super().draw(own, oldest, size, batch_size)
+
+    # One draw of a few new transitions is the same for every generator.
+    with pytest.raises(AssertionError, match="'generator': .* alone decide"):
+        rlk.testing.check_sampler(
+            Broken, arguments={"alpha": 0.5, "beta": 0.7, "epsilon": 0.1}
+        )
+
+
 def test_a_policy_that_loses_its_state():
     class Broken(Draws):
         """Draws.

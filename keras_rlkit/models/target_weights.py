@@ -15,8 +15,8 @@ class TargetWeights(keras.layers.Layer):
     They are float32 where the network's own are shorter, in whose 8 or 11 bits
     small steps are lost; for a call they are cast.
 
-    A random generator of the network, as `Dropout` has one, has a second state
-    here, so that calls with target weights draw no numbers of the network's.
+    A layer that draws in inference draws from its own generator, which goes on
+    as in any call, so that no two calls see the same noise.
 
     Args:
         network: Built Keras model.
@@ -24,25 +24,21 @@ class TargetWeights(keras.layers.Layer):
 
     def __init__(self, network: keras.Model):
         super().__init__(name="target_weights", trainable=False)
-        weights = {id(weight) for weight in network.weights}
-        self._followers = []
-        self._states = []
-        for online in network.variables:
-            own = self.add_weight(
-                shape=online.shape,
-                dtype=_long(online.dtype),
-                initializer="zeros",
-                trainable=False,
-                autocast=False,
-                name=online.path.replace("/", "_"),
-            )
-            # By way of NumPy: on JAX the two would be one buffer.
-            own.assign(np.array(keras.ops.convert_to_numpy(online)))
-            if id(online) in weights:
-                self._followers.append(own)
-            else:
-                self._states.append(own)
+        self._followers = [self._follow(online) for online in network.weights]
         self.built = True
+
+    def _follow(self, online: keras.Variable) -> keras.Variable:
+        own = self.add_weight(
+            shape=online.shape,
+            dtype=_long(online.dtype),
+            initializer="zeros",
+            trainable=False,
+            autocast=False,
+            name=f"target_{online.name}",
+        )
+        # By way of NumPy: on JAX the two would be one buffer.
+        own.assign(np.array(keras.ops.convert_to_numpy(online)))
+        return own
 
     @property
     def followers(self) -> list[keras.Variable]:
@@ -70,32 +66,22 @@ class TargetWeights(keras.layers.Layer):
             network: The network.
             inputs: Its inputs.
         """
-        pairs = self._pairs(network)
+        weights = {id(weight) for weight in network.weights}
+        states = [v for v in network.variables if id(v) not in weights]
+        # Whatever is frozen since, weights don't change their order.
+        pairs = zip(network.weights, self._followers, strict=True)
         mapping = [
-            (online, keras.ops.cast(own, online.dtype)) for online, own in pairs
+            *(
+                (online, keras.ops.cast(own, online.dtype))
+                for online, own in pairs
+            ),
+            *((state, state.value) for state in states),
         ]
         with keras.StatelessScope(state_mapping=mapping) as scope:
             outputs = network(inputs, training=False)
-        for online, own in pairs[len(self._followers) :]:
-            own.assign(scope.get_current_value(online))
+        for state in states:
+            state.assign(scope.get_current_value(state))
         return outputs
-
-    def _pairs(
-        self, network: keras.Model
-    ) -> list[tuple[keras.Variable, keras.Variable]]:
-        """Return the network's variables with those here, states last.
-
-        Neither weights nor states change their order, whatever is frozen.
-        """
-        weights = {id(weight) for weight in network.weights}
-        states = [v for v in network.variables if id(v) not in weights]
-        return list(
-            zip(
-                [*network.weights, *states],
-                [*self._followers, *self._states],
-                strict=True,
-            )
-        )
 
 
 def _long(dtype: str) -> str:

@@ -205,7 +205,7 @@ def test_values_by_hand():
     np.testing.assert_allclose(agent.target_q(observation), [[4.75], [9.25]])
 
 
-def test_calls_add_no_loss_and_draw_no_numbers_of_the_network():
+def test_calls_add_no_loss_and_see_fresh_noise():
     class Noise(keras.layers.Layer):
         """Draws at every call, as noisy networks do."""
 
@@ -227,16 +227,23 @@ def test_calls_add_no_loss_and_draw_no_numbers_of_the_network():
         ]
     )
     agent = rlk.models.DoubleDQN(network)
+    assert len(agent.target_weights) == len(agent._target.variables) == 2
     x = np.ones((3, 2), "float32")
     agent(x)
-    before, losses = numpy_of(network.variables), len(agent.losses)
-    first, second = (
-        keras.ops.convert_to_numpy(agent.target_q(x)) for _ in range(2)
-    )
-    assert (first != second).any()
+    before, losses = numpy_of(network.weights), len(agent.losses)
+    calls = [agent.target_q, agent.target_q, agent, agent.target_q, agent]
+    values = [keras.ops.convert_to_numpy(call(x)) for call in calls]
+    for position, one in enumerate(values):
+        assert all((one != other).any() for other in values[:position])
+    agent(x)
+    agent.target_q(x)
     assert losses == 2 and len(agent.losses) <= losses
-    for new, old in zip(numpy_of(network.variables), before, strict=True):
+    for new, old in zip(numpy_of(network.weights), before, strict=True):
         np.testing.assert_array_equal(new, old)
+    assert [weight.name for weight in agent.target_weights] == [
+        "target_kernel",
+        "target_bias",
+    ]
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from keras_rlkit.models.action_evaluation import evaluate_in_chunks
 from keras_rlkit.models.actor_critic_networks import check_networks
 from keras_rlkit.models.actor_critic_objective import objective_terms
 from keras_rlkit.models.agent import Agent
-from keras_rlkit.models.batch_checks import check_batch
+from keras_rlkit.models.batch_checks import check_batch, weight_of
 from keras_rlkit.models.kl_stop import LargestKL, keep_old_where_stopped
 from keras_rlkit.models.shared_layers import (
     deserialize_networks,
@@ -241,9 +241,7 @@ class ActorCritic(Agent):
     ) -> Any:
         """Return policy loss, value loss, entropy bonus and regularisers."""
         check_batch(y, BATCH_KEYS, "`EpisodeBuffer` with `lambda_`")
-        # `fit` on arrays copies the weights into a dictionary shaped like y.
-        if isinstance(sample_weight, dict):
-            sample_weight = sample_weight["action"]
+        sample_weight = weight_of(sample_weight)
         terms = objective_terms(self, y, y_pred)
         means = {
             name: _weighted_mean(term, sample_weight)

@@ -1,4 +1,4 @@
-"""The check of what `fit` gives an agent as targets."""
+"""What `fit` gives an agent beside observations, checked and unpacked."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -23,3 +23,15 @@ def check_batch(targets: Any, keys: Sequence[str], source: str) -> None:
             f"Received: {names or type(targets).__name__}, without {missing}. "
             f"Batches of this form come from {source}."
         )
+
+
+def weight_of(sample_weight: Any) -> Any:
+    """Return the weights of a batch as one tensor, or `None`.
+
+    Args:
+        sample_weight: What `fit` gave. On arrays it copies the weights into a
+            dictionary shaped like the targets.
+    """
+    if isinstance(sample_weight, dict):
+        return sample_weight["action"]
+    return sample_weight

@@ -9,15 +9,19 @@ def input_shape_of(network: keras.Model) -> Any:
     """Return the shape of a network's inputs, batch first, or `None`.
 
     Args:
-        network: Built Keras model. A subclassed one knows what it was built
-            on.
+        network: Built Keras model. A subclassed one of one input knows what it
+            was built on.
     """
     shape = getattr(network, "input_shape", None)
-    if shape is None:
-        shape = (network.get_build_config() or {}).get("input_shape")
-        if isinstance(shape, (tuple, list)):
-            shape = (None, *shape[1:])
-    return shape
+    if shape is not None:
+        return shape
+    shape = (network.get_build_config() or {}).get("input_shape")
+    if not isinstance(shape, (tuple, list)) or not shape:
+        return None
+    sizes = shape[1:]
+    if not all(size is None or isinstance(size, int) for size in sizes):
+        return None
+    return (None, *sizes)
 
 
 def output_shape_of(network: keras.Model) -> Any:
@@ -33,7 +37,9 @@ def output_shape_of(network: keras.Model) -> Any:
     if takes is None:
         return None
     inputs = keras.KerasTensor(takes, network.input_dtype)
-    return keras.tree.map_structure(
-        lambda output: tuple(output.shape),
-        network.compute_output_spec(inputs),
-    )
+    try:
+        outputs = network.compute_output_spec(inputs)
+    # What a `call` that can't be traced raises has no end.
+    except Exception:
+        return None
+    return keras.tree.map_structure(lambda part: tuple(part.shape), outputs)

@@ -8,7 +8,7 @@ import numpy as np
 
 from keras_rlkit.models.added_losses import AddedLosses
 from keras_rlkit.models.agent import Agent
-from keras_rlkit.models.batch_checks import check_batch
+from keras_rlkit.models.batch_checks import check_batch, weight_of
 from keras_rlkit.models.fused_update import can_fuse, fused_train_step
 from keras_rlkit.models.jax_execution import can_scan, make_scan
 from keras_rlkit.models.network_shapes import input_shape_of
@@ -154,9 +154,7 @@ class QLearningAgent(Agent):
     ) -> Any:
         """Compare Q(s, a) with its target through the compiled loss."""
         check_batch(y, BATCH_KEYS, "`ReplayBuffer.dataset`")
-        # `fit` on arrays copies the weights into a dictionary shaped like y.
-        if isinstance(sample_weight, dict):
-            sample_weight = sample_weight["action"]
+        sample_weight = weight_of(sample_weight)
         # `compute_target` would put those of its own passes in their place.
         losses = list(self.losses)
         target = self.compute_target(y)

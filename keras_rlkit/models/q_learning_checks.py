@@ -21,9 +21,9 @@ def check_replicas(model: keras.Model) -> None:
     if strategy is not None and strategy.num_replicas_in_sync > 1:
         raise ValueError(
             f"`{type(model).__name__}` trains on one device. Received: a "
-            "`tf.distribute` "
-            f"strategy of {strategy.num_replicas_in_sync} replicas. Make it "
-            "and train it outside of the strategy's scope."
+            "`tf.distribute` strategy of "
+            f"{strategy.num_replicas_in_sync} replicas. Make it and train it "
+            "outside of the strategy's scope."
         )
 
 
@@ -50,8 +50,8 @@ def check_network(network: Any) -> tuple:
     if not isinstance(shape, tuple) or len(shape) != 2 or shape[-1] is None:
         unknown = (
             " A subclassed model tells its shapes once it was called on a "
-            "batch, or within a functional one: "
-            "`keras.Model(inputs, network(inputs))`."
+            "batch of one array, if its `call` can be traced, or within a "
+            "functional one: `keras.Model(inputs, network(inputs))`."
         )
         raise ValueError(
             "`q_network` must have one output of shape (batch, num_actions). "

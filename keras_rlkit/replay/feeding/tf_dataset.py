@@ -14,7 +14,10 @@ from keras_rlkit.replay.feeding.tf_layout import (
     make_stack_layout,
 )
 from keras_rlkit.replay.feeding.transition_feed import TransitionFeed
-from keras_rlkit.replay.feeding.transition_source import TransitionSource
+from keras_rlkit.replay.feeding.transition_source import (
+    TransitionSource,
+    batches_ahead,
+)
 from keras_rlkit.replay.storage.draw import Draw
 
 
@@ -37,12 +40,11 @@ def make_transition_dataset(
     if feed.frame_stack is not None:
         source = TransitionSource(feed, batch_size, prefetch, looks, True)
         return _in_order(_stacks(source, feed.frame_stack, spec))
-    source = TransitionSource(feed, batch_size, prefetch, looks)
-    if source.prefetch or looks:
+    if looks or batches_ahead(feed, batch_size, prefetch):
+        source = TransitionSource(feed, batch_size, prefetch, looks)
         return _in_order(_read(source, spec))
-    source = TransitionSource(
-        feed, batch_size, 0, looks, layout=ExecutionLayout(feed, batch_size)
-    )
+    execution = ExecutionLayout(feed, batch_size)
+    source = TransitionSource(feed, batch_size, 0, looks, layout=execution)
     return _in_order(_read(source, _spec(source.blank, grows=True)).unbatch())
 
 

@@ -16,6 +16,25 @@ PREFETCH_FROM_BYTES = 2**18
 LONGEST_LOOK = 256
 
 
+def batches_ahead(
+    feed: TransitionFeed, batch_size: int, prefetch: int | None
+) -> int:
+    """Return how many batches are drawn ahead.
+
+    Args:
+        feed: `TransitionFeed` to draw from.
+        batch_size: Transitions of a batch.
+        prefetch: What the caller asked for, or `None` to choose by size.
+
+    Raises:
+        ValueError: If it is no non-negative integer.
+    """
+    if prefetch is None:
+        observations = 2 * feed.blank(batch_size)[0].nbytes
+        return int(observations >= PREFETCH_FROM_BYTES)
+    return check_non_negative_integer("prefetch", prefetch)
+
+
 class TransitionSource(Source):
     """Hands out batches in the order of their number, drawing ahead.
 
@@ -45,10 +64,7 @@ class TransitionSource(Source):
             rows = batch_size * layout.count
             blank = layout.of_frames(feed.blank(rows, True))[0]
         super().__init__(feed, blank, None, looks, LONGEST_LOOK)
-        if prefetch is None:
-            observations = 2 * feed.blank(batch_size)[0].nbytes
-            prefetch = int(observations >= PREFETCH_FROM_BYTES)
-        self.prefetch = check_non_negative_integer("prefetch", prefetch)
+        self.prefetch = batches_ahead(feed, batch_size, prefetch)
         self._draw = batch_size, as_stored, layout
         self._ready: collections.deque[Batch] | None = (
             None if layout is None else collections.deque()

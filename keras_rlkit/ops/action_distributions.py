@@ -5,12 +5,9 @@ from typing import Any
 
 import keras
 
+from keras_rlkit.ops.arithmetic import multiply_no_nan, to_float32
 from keras_rlkit.ops.q_learning import select_action_values
-from keras_rlkit.ops.shape_checks import (
-    check_shapes,
-    multiply_no_nan,
-    to_float32,
-)
+from keras_rlkit.ops.shape_checks import check_shapes
 
 # Ratios beyond e ** 20 are all the same, hopelessly large; e ** 89 is no
 # float32, and its square, of which a gradient's norm is made, is none long

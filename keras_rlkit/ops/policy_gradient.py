@@ -4,12 +4,9 @@ from typing import Any
 
 import keras
 
+from keras_rlkit.ops.arithmetic import multiply_no_nan, to_float32
 from keras_rlkit.ops.q_learning import select_action_values
-from keras_rlkit.ops.shape_checks import (
-    check_shapes,
-    multiply_no_nan,
-    to_float32,
-)
+from keras_rlkit.ops.shape_checks import check_shapes
 from keras_rlkit.utils import check_positive_number
 
 # Stands in for the logarithm of probability 0, which times 0 would be NaN.

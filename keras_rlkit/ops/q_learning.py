@@ -4,11 +4,8 @@ from typing import Any
 
 import keras
 
-from keras_rlkit.ops.shape_checks import (
-    check_shapes,
-    multiply_no_nan,
-    to_float32,
-)
+from keras_rlkit.ops.arithmetic import multiply_no_nan, to_float32
+from keras_rlkit.ops.shape_checks import check_shapes
 
 
 def select_action_values(q_values: Any, action: Any) -> Any:

@@ -4,7 +4,8 @@ from typing import Any
 
 import keras
 
-from keras_rlkit.ops.shape_checks import check_shapes, to_float32
+from keras_rlkit.ops.arithmetic import to_float32
+from keras_rlkit.ops.shape_checks import check_shapes
 from keras_rlkit.utils import check_positive_number
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import keras_rlkit as rlk
-from tests.callbacks.on_policy import Look, data_of
+from tests.callbacks.on_policy import Look, contract_parts, data_of
 from tests.callbacks.scripted_environments import Spy, make_scripted
 
 
@@ -251,33 +251,9 @@ def test_bad_arguments_raise():
         new(environment, other, Spy(), 1)
 
 
-def contract_parts(folder):
-    environment = rlk.testing.CounterEnvironment((3, 5), truncates=True)
-    buffer = rlk.replay.EpisodeBuffer.for_environment(
-        environment, 0.9, lambda_=0.5, seed=0
-    )
-    networks = [
-        keras.Sequential([keras.Input((2,)), keras.layers.Dense(units)])
-        for units in (2, 1)
-    ]
-    agent = rlk.models.ActorCritic(*networks, clip=0.2)
-    agent.compile("adam")
-    arguments = {
-        "environment": environment,
-        "buffer": buffer,
-        "policy": rlk.policies.Categorical(seed=1),
-        "episodes_per_epoch": 3,
-        "reward_range": (-0.5, 0.5),
-        "reward_scale": 0.3,
-        "seed": 1,
-        "normalize_rewards": True,
-    }
-    return arguments, agent, {"x": data_of(buffer, minibatches=2)}
-
-
 CONTRACT = {
     rlk.callbacks.CollectEpisodes: {
-        "make_parts": contract_parts,
+        "make_parts": lambda folder: contract_parts(episodes_per_epoch=3),
         "bad": {
             "episodes_per_epoch": [0],
             "reward_range": [(1, 0)],

@@ -11,13 +11,16 @@ TESTS = pathlib.Path(__file__).parent
 # Files without a test file of their own, by the one that tests their lines:
 # families that share one contract, and parts that only their whole can show.
 TESTED_ELSEWHERE = {
-    "callbacks/test_collect_rollout.py": ("callbacks/on_policy_collector.py",),
+    "callbacks/test_collect_rollout.py": (
+        "callbacks/model_outputs.py",
+        "callbacks/on_policy_collector.py",
+    ),
     "callbacks/test_collect_steps_priorities.py": (
         "models/td_error_record.py",
     ),
     "callbacks/test_log_time.py": ("callbacks/time_split.py",),
     "callbacks/test_resume_training.py": ("callbacks/model_state.py",),
-    "environments/adapters/test_base_adapter.py": (
+    "environments/adapters/test_vector_adapter.py": (
         "environments/adapters/action_batches.py",
         "environments/adapters/as_vector.py",
         "environments/adapters/space_checks.py",
@@ -32,6 +35,7 @@ TESTED_ELSEWHERE = {
     "environments/copies/test_attribute_copies.py": (
         "environments/copies/attribute_restorer.py",
         "environments/copies/part_kinds.py",
+        "environments/copies/parts_inside.py",
     ),
     "environments/test_check.py": (
         "environments/traps/atari_traps.py",
@@ -39,9 +43,18 @@ TESTED_ELSEWHERE = {
         "environments/traps/finding.py",
         "environments/traps/image_traps.py",
         "environments/traps/observation_traps.py",
+        "environments/traps/observation_watch.py",
+        "environments/traps/random_play.py",
+        "environments/traps/time_limit_traps.py",
         "environments/traps/wrapper_layers.py",
     ),
-    "environments/test_film.py": ("environments/copies/rebuilt_wrappers.py",),
+    "environments/film/test_filmed_copy.py": (
+        "environments/film/colour_atari.py",
+        "environments/copies/rebuilt_wrappers.py",
+        "environments/copies/wrapper_state.py",
+        "environments/copies/wrappers_around.py",
+        "environments/film/film_step.py",
+    ),
     "layers/distribution_heads/test_every_head.py": (
         "layers/distribution_heads/bernoulli_head.py",
         "layers/distribution_heads/categorical_head.py",
@@ -77,9 +90,10 @@ TESTED_ELSEWHERE = {
         "models/q_learning_checks.py",
     ),
     "models/test_replicas.py": ("ops/replicas.py",),
-    "ops/test_predicted_distributions.py": ("ops/predicted_scores.py",),
+    "ops/test_marginal_distributions.py": ("ops/mixture_components.py",),
+    "ops/test_prediction_scores.py": ("ops/exact_crps.py",),
     "ops/test_q_learning.py": ("ops/arithmetic.py", "ops/shape_checks.py"),
-    "ops/test_target_support.py": ("ops/support_rules.py",),
+    "ops/test_target_support.py": ("ops/target_forms.py",),
     "plots/test_learning_curve.py": ("plots/axes.py",),
     "policies/test_epsilon_greedy.py": ("policies/random_actions.py",),
     "policies/test_forward.py": (

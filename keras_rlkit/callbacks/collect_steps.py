@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from keras_rlkit.callbacks.collector import Collector, check_reward_range
-from keras_rlkit.callbacks.on_policy_collector import policy_output_shape
-from keras_rlkit.callbacks.partners import (
+from keras_rlkit.callbacks.model_outputs import policy_output_shape
+from keras_rlkit.callbacks.partner_checks import (
     check_buffer,
     check_model,
     check_policy,

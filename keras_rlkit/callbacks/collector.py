@@ -14,7 +14,7 @@ from keras_rlkit.callbacks.environment_players import (
     set_policy_state,
 )
 from keras_rlkit.callbacks.episode_statistics import EpisodeStatistics
-from keras_rlkit.callbacks.score_readers import prepare_score_readers
+from keras_rlkit.callbacks.missing_scores import prepare_score_readers
 from keras_rlkit.environments import Step, as_vector
 from keras_rlkit.environments.copies.call_counts import Calls, count_calls
 from keras_rlkit.policies.random_actions import (

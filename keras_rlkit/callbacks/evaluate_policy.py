@@ -13,8 +13,8 @@ from keras_rlkit.callbacks.environment_players import (
     set_policy_state,
 )
 from keras_rlkit.callbacks.episode_statistics import true_returns
-from keras_rlkit.callbacks.partners import check_policy
-from keras_rlkit.callbacks.score_readers import prepare_score_readers
+from keras_rlkit.callbacks.missing_scores import prepare_score_readers
+from keras_rlkit.callbacks.partner_checks import check_policy
 from keras_rlkit.environments import as_vector
 from keras_rlkit.utils import (
     check_non_negative_integer,

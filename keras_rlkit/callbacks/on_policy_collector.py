@@ -7,7 +7,11 @@ import keras
 import numpy as np
 
 from keras_rlkit.callbacks.collector import Collector, check_reward_range
-from keras_rlkit.callbacks.partners import (
+from keras_rlkit.callbacks.model_outputs import (
+    evaluation_of,
+    policy_output_shape,
+)
+from keras_rlkit.callbacks.partner_checks import (
     check_buffer,
     check_distribution,
     check_model,
@@ -16,7 +20,6 @@ from keras_rlkit.callbacks.partners import (
 from keras_rlkit.callbacks.reward_normalization import RewardNormalization
 from keras_rlkit.environments import Step
 from keras_rlkit.layers import RunningNormalization
-from keras_rlkit.policies.forward import forward
 from keras_rlkit.replay import EpisodeBuffer
 
 
@@ -84,7 +87,7 @@ class OnPolicyCollector(Collector):
         scale = 1.0
         if self._reward_normalization is not None:
             scale = self._reward_normalization.scale()
-        self.buffer.finish(_evaluate_with(self.model), scale)
+        self.buffer.finish(evaluation_of(self.model), scale)
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         """Write the scores; let normalising layers take what was seen.
@@ -187,7 +190,7 @@ class OnPolicyCollector(Collector):
         check_model(self.buffer, self.model, self)
         check_distribution(space, self.model)
         advantages = getattr(self.buffer, "gives", None) == "advantages"
-        if advantages and _evaluate_with(self.model) is None:
+        if advantages and evaluation_of(self.model) is None:
             raise ValueError(
                 "`lambda_` needs a model with a value, such as `ActorCritic`. "
                 f"Received: lambda_={self.buffer.lambda_} and a model with "
@@ -206,33 +209,3 @@ class OnPolicyCollector(Collector):
                 f"environment, {expected} numbers for {space}. Received: a "
                 f"model with policy output shape {shape}."
             )
-
-
-def policy_output_shape(model: keras.Model) -> tuple | None:
-    """Return the shape of what a policy acts on, or `None` if not known.
-
-    Args:
-        model: Keras model with one output, or several of which one is the
-            policy's.
-    """
-    shape = getattr(model, "output_shape", None)
-    if isinstance(shape, dict):
-        return shape.get("policy", shape.get("logits"))
-    if isinstance(shape, (list, tuple)) and shape:
-        return shape[0] if isinstance(shape[0], (list, tuple)) else shape
-    return None
-
-
-def _evaluate_with(model: keras.Model) -> Callable | None:
-    """Return what gives values, or `None` if the model has none."""
-    if hasattr(model, "evaluate_actions"):
-        return model.evaluate_actions
-    shape = getattr(model, "output_shape", None)
-    if not isinstance(shape, dict) or "value" not in shape:
-        return None
-
-    def evaluate(observations, actions):
-        value = forward(model, observations)["value"]
-        return np.reshape(value, [len(observations)]), None
-
-    return evaluate

@@ -16,8 +16,8 @@ from keras_rlkit.callbacks.environment_players import (
 from keras_rlkit.callbacks.episode_statistics import true_returns
 from keras_rlkit.callbacks.evaluate_policy import EvaluatePolicy
 from keras_rlkit.environments import VectorAdapter, as_vector, filmed_copy
-from keras_rlkit.environments.copies.rebuilt_wrappers import take_over
-from keras_rlkit.environments.film import film_step
+from keras_rlkit.environments.copies.wrapper_state import take_over
+from keras_rlkit.environments.film.film_step import film_step
 from keras_rlkit.policies import Gaussian, Greedy
 from keras_rlkit.utils import check_choice, check_positive_integer
 

@@ -8,14 +8,14 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_rlkit.callbacks.environment_players import find_players
-from keras_rlkit.callbacks.model_state import get_model_state, set_model_state
-from keras_rlkit.callbacks.score_readers import find_siblings
-from keras_rlkit.callbacks.watcher_state import (
-    get_watcher_states,
+from keras_rlkit.callbacks.callback_states import (
+    get_callback_states,
     has_stopped,
-    set_watcher_states,
+    set_callback_states,
 )
+from keras_rlkit.callbacks.environment_players import find_players
+from keras_rlkit.callbacks.missing_scores import find_siblings
+from keras_rlkit.callbacks.model_state import get_model_state, set_model_state
 from keras_rlkit.replay.saving.save_folder import SaveFolder
 from keras_rlkit.utils import check_positive_integer, make_generator
 
@@ -174,7 +174,7 @@ class ResumeTraining(keras.callbacks.Callback):
             "epoch": self._ended,
             "model": get_model_state(self.model),
             "callbacks": [p.get_state() for p in self._players()],
-            "watchers": get_watcher_states(self._watchers),
+            "watchers": get_callback_states(self._watchers),
             "buffers": [b.get_state() for b in self._buffers()],
             "parts": self._parts(),
             "history": {"epoch": history.epoch, "logs": history.history},
@@ -241,5 +241,5 @@ class ResumeTraining(keras.callbacks.Callback):
         self.model._initial_epoch = None
         self.model.history.epoch = self._history["epoch"]
         self.model.history.history = self._history["logs"]
-        set_watcher_states(self._watchers, self._watcher_states)
+        set_callback_states(self._watchers, self._watcher_states)
         self._history = None

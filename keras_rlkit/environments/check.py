@@ -11,12 +11,10 @@ from keras_rlkit.environments.traps.atari_traps import (
     sticky_actions,
 )
 from keras_rlkit.environments.traps.episode_traps import (
-    hidden_time_limit,
     huge_rewards,
     lives_as_episodes,
     no_end,
     no_reward,
-    play,
 )
 from keras_rlkit.environments.traps.finding import Finding
 from keras_rlkit.environments.traps.image_traps import (
@@ -29,6 +27,8 @@ from keras_rlkit.environments.traps.observation_traps import (
     not_finite,
     outside_space,
 )
+from keras_rlkit.environments.traps.random_play import play
+from keras_rlkit.environments.traps.time_limit_traps import hidden_time_limit
 from keras_rlkit.environments.traps.wrapper_layers import (
     is_limited,
     layers_inside,

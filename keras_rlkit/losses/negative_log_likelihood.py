@@ -5,15 +5,15 @@ import numpy as np
 from keras import ops
 
 from keras_rlkit.ops.distribution_parts import independent_outputs
-from keras_rlkit.ops.predicted_distributions import (
+from keras_rlkit.ops.prediction_checks import (
     align_weights,
     check_one_tensor,
     check_target_shape,
     distribution_name,
     is_distribution,
-    negative_log_likelihood,
 )
-from keras_rlkit.ops.support_rules import describe_support
+from keras_rlkit.ops.prediction_scores import negative_log_likelihood
+from keras_rlkit.ops.target_forms import describe_support
 from keras_rlkit.ops.target_replacement import (
     replace_targets,
     round_into_support,

@@ -3,7 +3,7 @@ from typing import Any
 from keras import ops
 
 from keras_rlkit.metrics.distribution_metric import DistributionMetric
-from keras_rlkit.ops import predicted_distributions
+from keras_rlkit.ops import prediction_scores
 from keras_rlkit.utils import check_non_negative_integer, register
 
 
@@ -85,7 +85,7 @@ class ContinuousRankedProbabilityScore(DistributionMetric):
         seed = ops.stack(
             [ops.cast(self.seed, "int32"), ops.cast(self.weight, "int32")]
         )
-        score = predicted_distributions.continuous_ranked_probability_score(
+        score = prediction_scores.continuous_ranked_probability_score(
             y_true, y_pred, self.num_samples, seed
         )
         return score[..., None]

@@ -3,7 +3,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_rlkit.ops.predicted_distributions import (
+from keras_rlkit.ops.prediction_checks import (
     align_weights,
     check_target_shape,
     is_distribution,

@@ -8,7 +8,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_rlkit.ops import predicted_marginals as marginals
+from keras_rlkit.ops import marginal_distributions as marginals
+from keras_rlkit.ops import mixture_components as mixtures
 from keras_rlkit.ops.distribution_parts import inner_distribution, kind
 
 # XLA can't compile what TFP draws these with: there is no kernel, or the size
@@ -41,10 +42,10 @@ def draw(
         while len(samples.shape) < len(targets.shape) + 1:
             samples = ops.expand_dims(samples, axis=1)
         return samples
-    if not marginals.mixture_components(base):
+    if not mixtures.mixture_components(base):
         return _draw_counts(targets, base, num_samples, seed)
     seeds = _seeds(seed)
-    (samples,) = marginals.by_component(
+    (samples,) = mixtures.by_component(
         base,
         lambda targets, part: (
             ops.cast(draw(targets, part, num_samples, next(seeds)), base.dtype),
@@ -74,7 +75,7 @@ def draw_one(distribution: Any) -> Any:
 
 
 def _has_counts(base):
-    parts = marginals.mixture_components(base)
+    parts = mixtures.mixture_components(base)
     if parts:
         return any(map(_has_counts, parts))
     return kind(base) in _COUNTS
@@ -140,9 +141,9 @@ def _draw_component(mixture, samples, seed):
     """Choose among samples of the components."""
     import tensorflow_probability as tfp
 
-    axis = marginals.component_axis(mixture)
+    axis = mixtures.component_axis(mixture)
     samples = ops.moveaxis(samples, axis, -1)
-    weights = ops.moveaxis(marginals.component_weights(mixture), axis, -1)
+    weights = ops.moveaxis(mixtures.component_weights(mixture), axis, -1)
     weights += ops.zeros_like(samples)
     choice = tfp.distributions.Categorical(probs=weights).sample(seed=seed)
     chosen = ops.one_hot(choice, weights.shape[-1], dtype="bool")

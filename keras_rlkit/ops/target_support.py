@@ -9,7 +9,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_rlkit.ops import support_rules
+from keras_rlkit.ops import target_forms
 from keras_rlkit.ops.distribution_parts import (
     block_distributions,
     blocks,
@@ -76,10 +76,10 @@ def per_entry(events: Any, entries: Any, distribution: Any) -> Any:
 def default_event(distribution: Any) -> Any:
     """Return an event of the right form, for any parameters."""
     size = distribution.event_shape[-1] if event_axes(distribution) else 1
-    rule = support_rules.rule(distribution)
-    if rule is support_rules.adds_up_to_one:
+    rule = target_forms.rule(distribution)
+    if rule is target_forms.adds_up_to_one:
         return ops.full((size,), 1 / size, dtype=distribution.dtype)
-    if rule is support_rules.has_length_one:
+    if rule is target_forms.has_length_one:
         return ops.full((size,), 1 / math.sqrt(size), dtype=distribution.dtype)
     bijector = _bijector(distribution)
     if bijector is None:
@@ -122,7 +122,7 @@ def _has_form(values, distribution):
         form = _has_form(values, inner)
         axes = event_axes(distribution) - event_axes(inner)
         return ops.all(form, axis=tuple(range(-axes, 0))) if axes else form
-    rule = support_rules.rule(distribution)
+    rule = target_forms.rule(distribution)
     if rule is not None:
         return rule(values, distribution)
     if on_whole_numbers(distribution):
@@ -175,7 +175,7 @@ def _strict(distribution):
     changed = {}
     if (
         "force_probs_to_zero_outside_support" in parameters
-        and support_rules.rule(distribution) is None
+        and target_forms.rule(distribution) is None
     ):
         changed["force_probs_to_zero_outside_support"] = True
     for name in ("distribution", "components_distribution"):

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from keras_rlkit.losses import NegativeLogLikelihood
-from keras_rlkit.ops.predicted_distributions import is_distribution
+from keras_rlkit.ops.prediction_checks import is_distribution
 from keras_rlkit.testing.clauses import require, run_clauses
 from keras_rlkit.testing.configuration_checks import Arguments, make_arguments
 from keras_rlkit.testing.layer_clauses import layer_clauses

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_rlkit.ops.predicted_distributions import is_distribution
+from keras_rlkit.ops.prediction_checks import is_distribution
 
 
 def to_arrays(output: Any, targets: Any = None) -> list[np.ndarray]:

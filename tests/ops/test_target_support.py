@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from keras_rlkit.ops import support_rules, target_replacement, target_support
+from keras_rlkit.ops import target_forms, target_replacement, target_support
 
 pytestmark = pytest.mark.tensorflow_only
 
@@ -43,7 +43,7 @@ def test_support(name, parameters, possible, impossible):
     result = target_support.in_support(targets, distribution)
     expected = [True] * len(possible) + [False] * len(impossible)
     assert np.array(result).tolist() == expected
-    assert support_rules.describe_support(distribution)
+    assert target_forms.describe_support(distribution)
 
 
 def wholes():
@@ -126,7 +126,7 @@ def test_support_of_vectors_and_mixtures(name):
     targets = np.array([possible, impossible], "float32")
     result = target_support.in_support(targets, distribution)
     assert np.array(result).tolist() == [True, False]
-    assert support_rules.describe_support(distribution)
+    assert target_forms.describe_support(distribution)
     replaced = target_replacement.replace_targets(
         ops.convert_to_tensor(targets), np.array([True, False]), distribution
     )

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from keras_rlkit.environments.adapters.base_adapter import VectorAdapter
 from keras_rlkit.environments.adapters.single_environment_adapter import (
     SingleEnvironmentAdapter,
 )
+from keras_rlkit.environments.adapters.vector_adapter import VectorAdapter
 from keras_rlkit.environments.adapters.vector_environment_adapter import (
     VectorEnvironmentAdapter,
 )

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 
 from keras_rlkit.environments.adapters.action_batches import is_discrete
-from keras_rlkit.environments.adapters.base_adapter import VectorAdapter
 from keras_rlkit.environments.adapters.step import Step
+from keras_rlkit.environments.adapters.vector_adapter import VectorAdapter
 
 
 class SingleEnvironmentAdapter(VectorAdapter):

@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from keras_rlkit.environments.adapters.base_adapter import VectorAdapter
 from keras_rlkit.environments.adapters.step import Step
+from keras_rlkit.environments.adapters.vector_adapter import VectorAdapter
 from keras_rlkit.environments.atari.atari_environment import AtariEnvironment
 
 # What is read of an info.

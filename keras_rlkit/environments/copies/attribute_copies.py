@@ -15,9 +15,6 @@ from keras_rlkit.environments.copies.part_kinds import (
     DICTIONARIES,
     PLAIN,
     SPACES,
-    attributes_of,
-    cells_of,
-    environments_inside,
     fixed_name,
     is_environment,
     is_fixed,
@@ -25,8 +22,13 @@ from keras_rlkit.environments.copies.part_kinds import (
     is_plain,
     is_plain_object,
     name_of,
-    objects_inside,
     setting_key,
+)
+from keras_rlkit.environments.copies.parts_inside import (
+    attributes_of,
+    cells_of,
+    environments_inside,
+    objects_inside,
     spaces_inside,
 )
 

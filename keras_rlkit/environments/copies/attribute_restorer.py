@@ -10,12 +10,14 @@ import numpy as np
 from keras_rlkit.environments.copies.part_kinds import (
     DICTIONARIES,
     SPACES,
-    attributes_of,
-    cells_of,
-    environments_inside,
     fixed_name,
     name_of,
     setting_key,
+)
+from keras_rlkit.environments.copies.parts_inside import (
+    attributes_of,
+    cells_of,
+    environments_inside,
     spaces_inside,
 )
 

@@ -4,10 +4,8 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from keras_rlkit.environments.copies.part_kinds import (
-    environments_inside,
-    is_environment,
-)
+from keras_rlkit.environments.copies.part_kinds import is_environment
+from keras_rlkit.environments.copies.parts_inside import environments_inside
 
 PLAYED_BY = ("reset", "step")
 

@@ -1,52 +1,11 @@
-"""Makes wrappers a second time, and takes over what they have gathered."""
+"""Makes wrappers a second time."""
 
 import copy
 import inspect
 import io
 from typing import Any
 
-import numpy as np
-
-from keras_rlkit.environments.copies.attribute_copies import (
-    CannotCopyError,
-    copy_part,
-    restore_part,
-)
-from keras_rlkit.environments.copies.part_kinds import (
-    SPACES,
-    is_environment,
-    is_fixed,
-)
-
 BATCHED = ("observation_space", "action_space")
-
-
-def wrappers_of(environment: Any) -> list[Any]:
-    """Return the wrappers that change what is played, outermost first.
-
-    Args:
-        environment: `gymnasium.Env` or `gymnasium.vector.VectorEnv`.
-
-    Returns:
-        Wrappers, without those that only show or record: first of the
-        environment itself, then of the first one in a vector.
-    """
-    import gymnasium
-
-    found = []
-    while True:
-        if isinstance(
-            environment, (gymnasium.Wrapper, gymnasium.vector.VectorWrapper)
-        ):
-            if not isinstance(environment, _showing()):
-                found.append(environment)
-            environment = environment.env
-        elif isinstance(environment, gymnasium.vector.VectorEnv) and getattr(
-            environment, "envs", None
-        ):
-            environment = environment.envs[0]
-        else:
-            return found
 
 
 def make_again(wrapper: Any, environment: Any) -> Any:
@@ -73,49 +32,22 @@ def make_again(wrapper: Any, environment: Any) -> Any:
         raise _refusal(f"{name}: {error}") from error
 
 
-def take_over(copied: Any, environment: Any) -> list[str]:
-    """Give a copy's wrappers what those of another environment hold now.
-
-    Numbers, arrays and objects of these are taken over, such as running
-    statistics and the counters of a curriculum; random generators are not,
-    nor arrays with a row for each environment of a vector of another size.
+def wrap_again(wrappers: list[Any], environment: Any) -> Any:
+    """Make wrappers a second time, around another environment.
 
     Args:
-        copied: Adapted environment from `filmed_copy`.
-        environment: The adapted environment that it is a copy of.
+        wrappers: Wrappers, outermost first.
+        environment: What they are to wrap.
 
     Returns:
-        Names of what can't be taken over.
+        The outermost new wrapper; `environment` itself if there are none.
+
+    Raises:
+        ValueError: If one can't be made again.
     """
-    left_out = []
-    pairs = zip(
-        wrappers_of(environment.environment),
-        wrappers_of(copied.environment),
-        strict=False,
-    )
-    for source, target in pairs:
-        if type(source) is not type(target):
-            break
-        for name, part in vars(source).items():
-            try:
-                _take_over_part(vars(target), name, part)
-            except CannotCopyError:
-                left_out.append(f"{type(source).__name__}.{name}")
-    return left_out
-
-
-def _take_over_part(target: dict[str, Any], name: str, part: Any) -> None:
-    present = target.get(name)
-    if type(present) is not type(part) or name == "_saved_kwargs":
-        return
-    if isinstance(part, np.ndarray) and part.shape != present.shape:
-        return
-    if name.lstrip("_") in SPACES or is_environment(part) or is_fixed(part):
-        return
-    # Each has its own, and functions are the same.
-    if isinstance(part, np.random.Generator) or callable(part):
-        return
-    target[name] = restore_part(copy_part(part), present)
+    for wrapper in reversed(wrappers):
+        environment = make_again(wrapper, environment)
+    return environment
 
 
 def _arguments(wrapper: Any) -> dict[str, Any]:
@@ -152,18 +84,6 @@ def _arguments(wrapper: Any) -> dict[str, Any]:
 
 def _parameters(wrapper: Any) -> Any:
     return inspect.signature(type(wrapper)).parameters.values()
-
-
-def _showing() -> tuple[type, ...]:
-    from gymnasium import wrappers
-
-    return (
-        wrappers.HumanRendering,
-        wrappers.RecordVideo,
-        wrappers.RenderCollection,
-        wrappers.vector.HumanRendering,
-        wrappers.vector.RecordVideo,
-    )
 
 
 def _refusal(received: str) -> ValueError:

@@ -8,7 +8,7 @@ from keras_rlkit.layers.distribution_heads.tensor_distribution import (
     as_tensor_distribution,
     distributions,
 )
-from keras_rlkit.ops.predicted_distributions import check_one_tensor
+from keras_rlkit.ops.prediction_checks import check_one_tensor
 from keras_rlkit.utils import check_choice
 
 

@@ -4,8 +4,8 @@ from keras_rlkit.replay.storage.epoch_samples import (
     Evaluate,
     Samples,
     make_samples,
-    standardized,
 )
+from keras_rlkit.replay.storage.standardization import standardized
 from keras_rlkit.replay.storage.step_checks import Step
 
 

@@ -23,10 +23,10 @@ REMEMBERED = {
 }
 
 
-def get_watcher_states(
+def get_callback_states(
     callbacks: Sequence[keras.callbacks.Callback],
 ) -> list[dict[str, Any]]:
-    """Return what `set_watcher_states` needs.
+    """Return what `set_callback_states` needs.
 
     Args:
         callbacks: Any callbacks. Those count that are of the kinds of
@@ -43,10 +43,10 @@ def get_watcher_states(
     ]
 
 
-def set_watcher_states(
+def set_callback_states(
     callbacks: Sequence[keras.callbacks.Callback], states: list[dict[str, Any]]
 ) -> None:
-    """Set callbacks to what `get_watcher_states` returned.
+    """Set callbacks to what `get_callback_states` returned.
 
     Call it after their `on_train_begin`, in which some begin anew. A callback
     takes the first state of its class and value; one without a state is new
@@ -77,7 +77,7 @@ def has_stopped(
 
     Args:
         callbacks: Callbacks, not yet set to `states`.
-        states: What `get_watcher_states` returned.
+        states: What `get_callback_states` returned.
     """
     return any(
         isinstance(callback, keras.callbacks.EarlyStopping)

@@ -20,8 +20,8 @@ from gymnasium.wrappers.vector import (
 )
 
 from keras_rlkit.environments import as_vector, atari, filmed_copy
-from keras_rlkit.environments.copies.rebuilt_wrappers import take_over
-from keras_rlkit.environments.film import film_step
+from keras_rlkit.environments.copies.wrapper_state import take_over
+from keras_rlkit.environments.film.film_step import film_step
 from tests.callbacks.scripted_environments import (
     Scripted,
     make_by_name,

@@ -1,4 +1,4 @@
-"""Targets held against a predicted distribution, for losses and metrics.
+"""Checks that targets and weights fit a predicted distribution.
 
 Works on any object with the methods of a TFP distribution, and imports none.
 """
@@ -8,19 +8,10 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_rlkit.ops import (
-    predicted_marginals,
-    predicted_samples,
-    predicted_scores,
-    scoring_rules,
-)
 from keras_rlkit.ops.distribution_parts import (
     independent_outputs,
     kind,
-    unwrapped,
 )
-
-_COUNTS = ("Binomial", "NegativeBinomial", "Poisson")
 
 
 def is_distribution(value: Any) -> bool:
@@ -140,69 +131,3 @@ def align_weights(weights: Any, values: Any) -> Any:
             f"{tuple(values.shape)}."
         )
     return aligned
-
-
-def negative_log_likelihood(targets: Any, distribution: Any) -> Any:
-    """Return the negative log likelihood of each event.
-
-    Args:
-        targets: Tensor of the distribution's shape, in its dtype.
-        distribution: The predicted distribution.
-
-    Returns:
-        Float tensor of the batch shape.
-    """
-    base = unwrapped(distribution)
-    if kind(base) not in _COUNTS:
-        return -distribution.log_prob(targets)
-    # A small difference of large numbers.
-    precise = predicted_marginals.in_float64(base)
-    log_probability = precise.log_prob(ops.cast(targets, precise.dtype))
-    return ops.cast(-log_probability, predicted_marginals.float_type(base))
-
-
-def probability_integral_transform(
-    targets: Any, distribution: Any
-) -> tuple[Any, Any]:
-    """Return P(Y < target) and P(Y <= target) under the prediction.
-
-    Of a joint distribution, each output's own distribution is taken.
-
-    Args:
-        targets: Tensor of the distribution's shape.
-        distribution: The predicted distribution.
-
-    Returns:
-        Two float tensors like `targets`, equal for continuous distributions.
-
-    Raises:
-        ValueError: If the distribution has no distribution function, or that
-            of its single outputs isn't known.
-    """
-    return predicted_marginals.distribution_function(targets, distribution)
-
-
-def continuous_ranked_probability_score(
-    targets: Any, distribution: Any, num_samples: int, seed: Any = None
-) -> Any:
-    """Return the continuous ranked probability score of each target.
-
-    Each output of a joint distribution is scored by itself. Exact where there
-    is a formula, otherwise estimated from samples.
-
-    Args:
-        targets: Tensor of the distribution's shape.
-        distribution: The predicted distribution.
-        num_samples: Integer > 1, samples per target where there are any.
-        seed: Seed for them, as the distribution's `sample` takes it.
-
-    Returns:
-        Float tensor like `targets`, in their units.
-    """
-    score = predicted_scores.exact_crps(targets, distribution)
-    if score is not None:
-        return score
-    samples = predicted_samples.draw(targets, distribution, num_samples, seed)
-    return scoring_rules.sample_crps(
-        ops.cast(targets, "float32"), ops.cast(samples, "float32")
-    )

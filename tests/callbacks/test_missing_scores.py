@@ -5,7 +5,7 @@ import keras
 import pytest
 
 from keras_rlkit.callbacks import CollectSteps, EvaluatePolicy
-from keras_rlkit.callbacks.score_readers import find_siblings
+from keras_rlkit.callbacks.missing_scores import find_siblings
 from tests.callbacks.scripted_environments import (
     Scripted,
     Spy,

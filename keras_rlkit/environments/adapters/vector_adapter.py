@@ -16,7 +16,7 @@ from keras_rlkit.environments.copies.attribute_copies import (
     copy_layers,
     restore_attributes,
 )
-from keras_rlkit.environments.copies.part_kinds import objects_inside
+from keras_rlkit.environments.copies.parts_inside import objects_inside
 from keras_rlkit.utils import (
     cast_values,
     casts_in_kind,

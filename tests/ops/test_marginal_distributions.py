@@ -3,7 +3,7 @@ import pytest
 from scipy import stats
 
 import keras_rlkit as rlk
-from keras_rlkit.ops import predicted_distributions as predicted
+from keras_rlkit.ops import prediction_scores as predicted
 
 pytestmark = pytest.mark.tensorflow_only
 

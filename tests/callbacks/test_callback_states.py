@@ -2,9 +2,9 @@ import keras
 import numpy as np
 import pytest
 
-from keras_rlkit.callbacks.watcher_state import (
-    get_watcher_states,
-    set_watcher_states,
+from keras_rlkit.callbacks.callback_states import (
+    get_callback_states,
+    set_callback_states,
 )
 from keras_rlkit.replay.saving.packing import pack, unpack
 from tests.callbacks.resumable import Training
@@ -126,7 +126,7 @@ def test_each_gets_the_state_of_its_kind_and_value(tmp_path):
 
     own = Own("own.keras", "loss")
     own.best = 4.0
-    saved = get_watcher_states(
+    saved = get_callback_states(
         [
             checkpoint("loss", 1.0),
             keras.callbacks.TerminateOnNaN(),
@@ -144,7 +144,7 @@ def test_each_gets_the_state_of_its_kind_and_value(tmp_path):
         keras.callbacks.EarlyStopping("loss"),
         checkpoint("loss", None),
     ]
-    set_watcher_states(resumed, saved)
+    set_callback_states(resumed, saved)
     assert [callback.best for callback in resumed] == [
         2.0,
         4.0,
@@ -162,10 +162,10 @@ def test_best_weights_of_any_dtype():
     stop = keras.callbacks.EarlyStopping()
     stop.on_train_begin()
     stop.best_weights = [weight + 1 for weight in model.get_weights()]
-    tree, arrays = pack(get_watcher_states([stop]))
+    tree, arrays = pack(get_callback_states([stop]))
     resumed = keras.callbacks.EarlyStopping()
     resumed.set_model(model)
-    set_watcher_states([resumed], unpack(tree, arrays))
+    set_callback_states([resumed], unpack(tree, arrays))
     for array, expected in zip(
         resumed.best_weights, stop.best_weights, strict=True
     ):

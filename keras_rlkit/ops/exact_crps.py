@@ -8,7 +8,8 @@ from typing import Any
 from keras import ops
 
 from keras_rlkit.ops import count_scoring_rules, scoring_rules
-from keras_rlkit.ops import predicted_marginals as marginals
+from keras_rlkit.ops import marginal_distributions as marginals
+from keras_rlkit.ops import mixture_components as mixtures
 from keras_rlkit.ops.distribution_parts import inner_distribution, kind
 
 
@@ -23,7 +24,7 @@ def exact_crps(targets: Any, distribution: Any) -> Any:
         Float tensor like `targets`, or None where there is no formula.
     """
     base = inner_distribution(distribution)
-    if marginals.mixture_components(base):
+    if mixtures.mixture_components(base):
         parameters = _normal_mixture_parameters(targets, base)
         if parameters is None:
             return None
@@ -41,7 +42,7 @@ def exact_crps(targets: Any, distribution: Any) -> Any:
 
 def _normal_mixture_parameters(targets, mixture):
     """Weights, means and scales, `(..., K)`, or None if others take part."""
-    parts = marginals.mixture_components(mixture)
+    parts = mixtures.mixture_components(mixture)
     if any(marginals.normal_parameters(part) is None for part in parts):
         return None
 
@@ -50,9 +51,9 @@ def _normal_mixture_parameters(targets, mixture):
         zeros = ops.zeros_like(ops.cast(targets, mean.dtype))
         return mean + zeros, scale + zeros
 
-    means, scales = marginals.by_component(mixture, parameters, targets)
-    axis = marginals.component_axis(mixture)
-    weights = ops.cast(marginals.component_weights(mixture), means.dtype)
+    means, scales = mixtures.by_component(mixture, parameters, targets)
+    axis = mixtures.component_axis(mixture)
+    weights = ops.cast(mixtures.component_weights(mixture), means.dtype)
     # Any of them may be one number for all components or targets.
     zeros = sum(map(ops.zeros_like, (means, scales, weights)))
     return [

@@ -1,0 +1,1 @@
+"""Environments to film, beside those that are played in."""

@@ -46,6 +46,8 @@ TESTED_ELSEWHERE = {
         "environments/traps/observation_watch.py",
         "environments/traps/random_play.py",
         "environments/traps/time_limit_traps.py",
+        "environments/traps/random_actions.py",
+        "environments/traps/time_limits.py",
         "environments/traps/wrapper_layers.py",
     ),
     "environments/film/test_filmed_copy.py": (

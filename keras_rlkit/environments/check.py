@@ -29,11 +29,11 @@ from keras_rlkit.environments.traps.observation_traps import (
 )
 from keras_rlkit.environments.traps.random_play import play
 from keras_rlkit.environments.traps.time_limit_traps import hidden_time_limit
-from keras_rlkit.environments.traps.wrapper_layers import (
+from keras_rlkit.environments.traps.time_limits import (
     is_limited,
-    layers_inside,
     registered_limit,
 )
+from keras_rlkit.environments.traps.wrapper_layers import layers_inside
 from keras_rlkit.utils import (
     check_non_negative_integer,
     check_positive_integer,

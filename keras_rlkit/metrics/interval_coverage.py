@@ -1,8 +1,8 @@
 from typing import Any
 
 from keras_rlkit.metrics.distribution_metric import DistributionMetric
+from keras_rlkit.ops.calibration import interval_hit
 from keras_rlkit.ops.prediction_scores import probability_integral_transform
-from keras_rlkit.ops.scoring_rules import interval_hit
 from keras_rlkit.utils import check_fraction, register
 
 

@@ -3,8 +3,8 @@ from typing import Any
 from keras import ops
 
 from keras_rlkit.metrics.distribution_metric import DistributionMetric
+from keras_rlkit.ops.calibration import quantile_hit
 from keras_rlkit.ops.prediction_scores import probability_integral_transform
-from keras_rlkit.ops.scoring_rules import quantile_hit
 from keras_rlkit.utils import check_positive_integer, register
 
 

@@ -3,9 +3,9 @@ from typing import Any
 import numpy as np
 from keras import ops
 
+from keras_rlkit.ops.calibration import quantile_hit
 from keras_rlkit.ops.prediction_checks import check_target_shape
 from keras_rlkit.ops.prediction_scores import probability_integral_transform
-from keras_rlkit.ops.scoring_rules import quantile_hit
 from keras_rlkit.plots.axes import check_axes
 from keras_rlkit.utils import check_positive_integer
 

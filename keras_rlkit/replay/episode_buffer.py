@@ -11,9 +11,9 @@ from keras_rlkit.replay.feeding.epoch_feed import EpochFeed
 from keras_rlkit.replay.feeding.py_dataset import EpochBatches
 from keras_rlkit.replay.feeding.tf_dataset import make_epoch_dataset
 from keras_rlkit.replay.storage.array_checks import check_shape
+from keras_rlkit.replay.storage.environment_spaces import read_episode_spaces
 from keras_rlkit.replay.storage.epoch_samples import Evaluate
 from keras_rlkit.replay.storage.epoch_steps import EpochSteps
-from keras_rlkit.replay.storage.space_checks import read_episode_spaces
 from keras_rlkit.replay.storage.step_checks import (
     Step,
     check_continuous_action,

@@ -12,7 +12,7 @@ from keras_rlkit.replay.storage.capacity_plan import (
     plan,
     plan_for_environment,
 )
-from keras_rlkit.replay.storage.space_checks import check_space
+from keras_rlkit.replay.storage.environment_spaces import check_space
 from keras_rlkit.replay.storage.storage_settings import (
     Compressed,
     Disk,

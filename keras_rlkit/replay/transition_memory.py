@@ -226,7 +226,7 @@ class TransitionMemory(Buffer):
         self.feed.forget()
         with self.feed.changing():
             self._ring.prepare(state["counters"])
-            buffer_file.check_arrays(path, self._arrays(), arrays)
+            buffer_file.check_saved_arrays(path, self._arrays(), arrays)
             self._ring.restore(arrays, state["counters"])
             self.sampler.restore(arrays, state["sampler"])
             self._generator.bit_generator.state = state["generator"]

@@ -6,7 +6,10 @@ from keras_rlkit.callbacks.callback_states import (
     get_callback_states,
     set_callback_states,
 )
-from keras_rlkit.replay.saving.packing import pack, unpack
+from keras_rlkit.replay.saving.packing import (
+    pack,
+    unpack,
+)
 from tests.callbacks.resumable import Training
 
 SCORES = [5.0, 50.0, 7.0, 6.0, 8.0, 9.0]

@@ -7,10 +7,8 @@ import numpy as np
 
 from keras_rlkit.environments.atari.atari_environment import AtariEnvironment
 from keras_rlkit.environments.traps.finding import Finding
-from keras_rlkit.environments.traps.wrapper_layers import (
-    first_attribute,
-    random_action,
-)
+from keras_rlkit.environments.traps.random_actions import random_action
+from keras_rlkit.environments.traps.wrapper_layers import first_attribute
 
 # How gymnasium's wrappers, and those of other libraries, call their skip.
 SKIP_NAMES = ("frame_skip", "_frame_skip", "_skip", "skip")

@@ -8,7 +8,7 @@ from keras_rlkit.environments.adapters.vector_adapter import VectorAdapter
 from keras_rlkit.environments.traps.observation_watch import (
     ObservationWatch,
 )
-from keras_rlkit.environments.traps.wrapper_layers import random_action
+from keras_rlkit.environments.traps.random_actions import random_action
 
 # In fewer steps nothing is said of what did not happen. Where something did
 # not, the player goes on for at most so many times the steps.

@@ -9,10 +9,10 @@ from keras_rlkit.environments.traps.finding import Finding
 from keras_rlkit.environments.traps.observation_watch import (
     EPISODES,
 )
+from keras_rlkit.environments.traps.random_actions import random_action
 from keras_rlkit.environments.traps.random_play import (
     Play,
 )
-from keras_rlkit.environments.traps.wrapper_layers import random_action
 
 # Episodes of one length show no limit if they are as short as a bandit's.
 SHORTEST_LIMIT = 10

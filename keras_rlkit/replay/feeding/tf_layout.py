@@ -46,7 +46,7 @@ class ExecutionLayout:
 
 
 def make_stack_layout(frame_stack: int) -> Any:
-    """Return a compiled function from parts of a `Draw` to a batch.
+    """Return a TensorFlow function from parts of a `Draw` to a batch.
 
     Args:
         frame_stack: Length of the observations' stacks.

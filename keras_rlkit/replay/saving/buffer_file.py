@@ -67,12 +67,12 @@ def read(
     return header, arrays
 
 
-def check_arrays(
+def check_saved_arrays(
     path: str | pathlib.Path | None,
     expected: dict[str, np.ndarray],
     received: dict[str, np.ndarray],
 ) -> None:
-    """Raise unless two sets of arrays agree in names, shapes and dtypes.
+    """Raise unless a file's arrays have the buffer's names, shapes and dtypes.
 
     Args:
         path: File that the second set is from, or `None`, for the message.

@@ -5,9 +5,8 @@ from typing import Any
 import numpy as np
 
 ARRAY_KEY = "array:"
+
 PLAIN_KINDS = "biufcSU"
-# Rows are copied in pieces of about this size.
-PIECE_BYTES = 2**24
 
 
 def pack(state: Any) -> tuple[Any, dict[str, np.ndarray]]:
@@ -74,19 +73,3 @@ def unpack(tree: Any, arrays: dict[str, Any]) -> Any:
     if set(tree) == {ARRAY_KEY}:
         return arrays[tree[ARRAY_KEY]]
     return {key: unpack(item, arrays) for key, item in tree.items()}
-
-
-def copy_rows(target: np.ndarray, source: Any) -> None:
-    """Copy an array in pieces, so that one on disk is never whole in memory.
-
-    Args:
-        target: Array to write into.
-        source: Array, or anything with the same shape that gives arrays for
-            slices of rows.
-    """
-    if not target.ndim:
-        target[...] = source[...]
-        return
-    rows = max(1, PIECE_BYTES // max(1, target[:1].nbytes))
-    for start in range(0, len(target), rows):
-        target[start : start + rows] = source[start : start + rows]

@@ -8,7 +8,11 @@ from typing import Any
 import numpy as np
 
 from keras_rlkit.replay.saving import blocks, manifest
-from keras_rlkit.replay.saving.packing import PLAIN_KINDS, pack, unpack
+from keras_rlkit.replay.saving.packing import (
+    PLAIN_KINDS,
+    pack,
+    unpack,
+)
 from keras_rlkit.replay.saving.whole_files import sync_names, whole_file
 
 # Saves that are kept: if the last one is damaged, the one before still loads.

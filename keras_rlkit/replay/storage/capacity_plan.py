@@ -7,13 +7,13 @@ import numpy as np
 
 from keras_rlkit.replay.sampling.sampler import Sampler
 from keras_rlkit.replay.storage.array_checks import check_dtype, check_shape
+from keras_rlkit.replay.storage.environment_spaces import check_space
 from keras_rlkit.replay.storage.frame_counts import num_frames
 from keras_rlkit.replay.storage.machine_limits import (
     available_memory,
     gibibytes,
 )
 from keras_rlkit.replay.storage.observation_frames import frames_of
-from keras_rlkit.replay.storage.space_checks import check_space
 from keras_rlkit.replay.storage.storage_settings import Compressed, Disk, Memory
 from keras_rlkit.replay.storage.transition_ring import TransitionRing
 from keras_rlkit.utils import check_positive_integer, check_positive_number

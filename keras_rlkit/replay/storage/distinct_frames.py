@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_rlkit.replay.saving.packing import copy_rows
+from keras_rlkit.replay.saving.copying_in_pieces import copy_rows
 from keras_rlkit.replay.storage.storage_settings import (
     Compressed,
     Disk,

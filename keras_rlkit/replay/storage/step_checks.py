@@ -46,7 +46,7 @@ def _check_flags(name: str, value: Any, num_envs: int) -> np.ndarray:
 def check_action(
     value: Any, num_envs: int, num_actions: int | None
 ) -> np.ndarray:
-    """Return discrete actions as an array, or raise if they are none.
+    """Return the discrete actions of a step, or raise if they are none.
 
     Args:
         value: What the caller gave.

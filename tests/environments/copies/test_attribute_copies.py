@@ -18,7 +18,10 @@ from keras_rlkit.environments.copies.attribute_copies import (
     copy_attributes,
     restore_attributes,
 )
-from keras_rlkit.replay.saving.packing import pack, unpack
+from keras_rlkit.replay.saving.packing import (
+    pack,
+    unpack,
+)
 
 
 def through_json(state):

@@ -6,7 +6,7 @@ import pytest
 from gymnasium import spaces
 
 from keras_rlkit.environments import as_vector
-from keras_rlkit.replay.storage.space_checks import check_space
+from keras_rlkit.replay.storage.environment_spaces import check_space
 
 
 def test_spaces():

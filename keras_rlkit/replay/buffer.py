@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 
-from keras_rlkit.replay.storage.array_checks import check_dtype
 from keras_rlkit.replay.storage.step_checks import Step
 from keras_rlkit.utils import (
     check_fraction,
@@ -21,11 +20,9 @@ class Buffer:
 
     Args:
         capacity: Positive integer, transitions to keep.
-        observation_dtype: NumPy dtype of observations.
         num_envs: Positive integer N, environments that are stepped together.
         discount: Number in [0, 1], discount factor gamma of one environment
             step.
-        num_actions: Number of discrete actions, or `None` not to check them.
         seed: Non-negative integer, or `None` to follow
             `keras.utils.set_random_seed`.
     """
@@ -37,19 +34,13 @@ class Buffer:
     def __init__(
         self,
         capacity: int,
-        observation_dtype: str | np.dtype,
         num_envs: int,
         discount: float,
-        num_actions: int | None,
         seed: int | None,
     ):
         self.capacity = check_positive_integer("capacity", capacity)
-        self.observation_dtype = check_dtype(observation_dtype)
         self.num_envs = check_positive_integer("num_envs", num_envs)
         self.discount = check_fraction("discount", discount)
-        if num_actions is not None:
-            num_actions = check_positive_integer("num_actions", num_actions)
-        self.num_actions = num_actions
         self._generator = make_generator(seed)
 
     def __len__(self) -> int:
@@ -73,13 +64,17 @@ class Buffer:
         truncated: np.ndarray,
         next_observation: np.ndarray,
         valid: np.ndarray | None = None,
+        action_mask: np.ndarray | None = None,
+        next_action_mask: np.ndarray | None = None,
     ) -> None:
         """Store one step of every environment.
 
         Args:
-            observation: Array [N, *observation_shape], acted on.
-            action: Integers [N], or floats [N, *action_shape] where actions
-                are continuous, as the policy drew them.
+            observation: Array [N, *observation_shape], acted on, or a nest of
+                arrays.
+            action: Integers [N], or an array [N, *action_shape] or a nest of
+                arrays where the buffer is made for such, as the policy drew
+                them.
             reward: Finite numbers [N].
             terminated: Booleans [N], terminal state reached.
             truncated: Booleans [N], episode cut by a limit.
@@ -89,6 +84,12 @@ class Buffer:
             valid: Booleans [N], `False` for a row in which nothing happened
                 since the environment only reset itself; such rows are not
                 stored. Defaults to all `True`.
+            action_mask: Booleans [N, A], the actions that were allowed in
+                `observation`. Needed by a buffer with `action_masks`, and
+                taken by no other.
+            next_action_mask: Booleans [N, A], the actions that are allowed in
+                `next_observation`. All may be forbidden where the episode
+                terminated.
 
         Raises:
             ValueError: If an argument has the wrong shape, dtype or values.
@@ -104,11 +105,15 @@ class Buffer:
                     truncated,
                     next_observation,
                     valid,
-                )
+                ),
+                action_mask,
+                next_action_mask,
             )
         )
 
-    def _check(self, step: tuple[Any, ...]) -> Step:
+    def _check(
+        self, step: tuple[Any, ...], action_mask: Any, next_action_mask: Any
+    ) -> Step:
         """Return the arguments of `add` as arrays, or raise."""
         raise NotImplementedError
 

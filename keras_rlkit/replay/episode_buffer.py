@@ -10,13 +10,17 @@ from keras_rlkit.replay.feeding.batch_forms import Batch
 from keras_rlkit.replay.feeding.epoch_feed import EpochFeed
 from keras_rlkit.replay.feeding.py_dataset import EpochBatches
 from keras_rlkit.replay.feeding.tf_dataset import make_epoch_dataset
-from keras_rlkit.replay.storage.array_checks import check_shape
+from keras_rlkit.replay.storage.action_layout import ActionLayout
+from keras_rlkit.replay.storage.action_masks import (
+    add_masks,
+    check_mask_size,
+)
 from keras_rlkit.replay.storage.environment_spaces import read_episode_spaces
 from keras_rlkit.replay.storage.epoch_samples import Evaluate
 from keras_rlkit.replay.storage.epoch_steps import EpochSteps
+from keras_rlkit.replay.storage.observation_layout import ObservationLayout
 from keras_rlkit.replay.storage.step_checks import (
     Step,
-    check_continuous_action,
     check_step,
 )
 from keras_rlkit.utils import check_fraction
@@ -54,18 +58,27 @@ class EpisodeBuffer(Buffer):
             for a model that has a value: 1 is the return less the value, 0
             the one-step temporal difference. `None` gives plain returns.
             Defaults to `None`.
-        observation_shape: Shape of one observation. Needed by `dataset` and
+        observation_shape: Shape of one observation, or a nest of shapes where
+            it is a dictionary or tuple of arrays. Needed by `dataset` and
             `batches`; `for_environment` knows it. Defaults to `None`.
-        observation_dtype: Dtype of observations. Defaults to `"float32"`.
+        observation_dtype: Dtype of observations, or a nest of dtypes. Defaults
+            to `"float32"`.
         num_envs: Positive integer N, environments that play together.
             Defaults to 1.
-        action_shape: Shape of one action: `()` for discrete actions, `(D,)`
-            for continuous ones. Defaults to `()`.
-        num_actions: Number of discrete actions, to check them, or `None`.
+        action_shape: Shape of one action: `()` for one choice, `(D,)` for
+            several choices or D real numbers, or a nest of shapes for a
+            dictionary or tuple of actions. Defaults to `()`.
+        num_actions: How many there are to choose from: an integer for one
+            choice, a tuple of D integers for D of them, and `None` for real
+            numbers (or for one choice that isn't checked); a nest where
+            `action_shape` is one. Defaults to `None`.
         capacity: Positive integer, the most transitions an epoch may have.
             Defaults to 1,000,000.
         seed: Non-negative integer for the order of minibatches, or `None` to
             follow `keras.utils.set_random_seed`.
+        action_masks: Whether masks of allowed actions are stored with
+            observations, and are part of batches. Needs `num_actions` and
+            `lambda_`. Defaults to `False`.
 
     Raises:
         ValueError: If an argument is out of its range.
@@ -113,34 +126,40 @@ class EpisodeBuffer(Buffer):
         discount: float,
         standardize: bool = False,
         lambda_: float | None = None,
-        observation_shape: tuple[int, ...] | None = None,
-        observation_dtype: str | np.dtype = "float32",
+        observation_shape: Any = None,
+        observation_dtype: Any = "float32",
         num_envs: int = 1,
-        action_shape: tuple[int, ...] = (),
-        num_actions: int | None = None,
+        action_shape: Any = (),
+        num_actions: Any = None,
         capacity: int = 1_000_000,
         seed: int | None = None,
+        action_masks: bool = False,
     ):
-        super().__init__(
-            capacity, observation_dtype, num_envs, discount, num_actions, seed
-        )
+        super().__init__(capacity, num_envs, discount, seed)
+        self._actions = ActionLayout(action_shape, num_actions)
+        self._given_dtype = observation_dtype
+        self._mask_size = check_mask_size(action_masks, self._actions)
+        if action_masks and lambda_ is None:
+            raise ValueError(
+                "`action_masks` needs `lambda_`: a loss of returns alone has "
+                "no place for masks. Received: action_masks=True, "
+                "lambda_=None. Let the network give -inf for what is "
+                "forbidden, or use `ActorCritic`."
+            )
+        layout = None
         if observation_shape is not None:
-            observation_shape = check_shape(observation_shape)
+            layout = self._make_layout(observation_shape)
         self.standardize = bool(standardize)
         if lambda_ is not None:
             lambda_ = check_fraction("lambda_", lambda_)
         self.lambda_ = lambda_
-        self.action_shape = check_shape(action_shape, "action_shape")
-        self.action_dtype = np.dtype(np.float32 if action_shape else np.int32)
         self._steps = EpochSteps(self.discount, lambda_, self.standardize)
         #: What data sets draw from.
         self.feed = EpochFeed(
             self._steps,
             self._generator,
-            observation_shape,
-            self.observation_dtype,
-            self.action_shape,
-            self.action_dtype,
+            layout,
+            self._actions,
         )
 
     @classmethod
@@ -151,10 +170,12 @@ class EpisodeBuffer(Buffer):
 
         Args:
             environment: Any gymnasium environment or vector environment with
-                one array as observation, and `Discrete` or one-dimensional
-                `Box` actions.
+                `Discrete` or one-dimensional `Box` actions, whose observations
+                are one array or dictionaries and tuples of arrays.
             discount: Number in [0, 1].
-            **arguments: Further arguments of `EpisodeBuffer`.
+            **arguments: Further arguments of `EpisodeBuffer`. Where a key
+                `"action_mask"` of the observation holds the mask,
+                `action_masks` is `True` by itself.
 
         Returns:
             A buffer with the environment's shapes and number of environments.
@@ -177,9 +198,31 @@ class EpisodeBuffer(Buffer):
         return cls(discount, **{**spaces, **arguments})
 
     @property
-    def observation_shape(self) -> tuple[int, ...] | None:
-        """Shape of one observation, known from the first step on."""
-        return self.feed.observation_shape
+    def observation_shape(self) -> Any:
+        """Shape of one observation, or a nest; known from the first step on."""
+        layout = self.feed.layout
+        return None if layout is None else layout.shape
+
+    @property
+    def observation_dtype(self) -> Any:
+        """NumPy dtype of observations, or a nest of dtypes."""
+        layout = self.feed.layout
+        return np.dtype(self._given_dtype) if layout is None else layout.dtype
+
+    @property
+    def action_shape(self) -> Any:
+        """Shape of one action, or a nest of shapes."""
+        return self._actions.shape
+
+    @property
+    def num_actions(self) -> Any:
+        """How many actions there are to choose from, as it was given."""
+        return self._actions.num_actions
+
+    @property
+    def action_masks(self) -> bool:
+        """Whether masks of allowed actions are stored."""
+        return self._mask_size is not None
 
     @property
     def gives(self) -> str:
@@ -194,23 +237,27 @@ class EpisodeBuffer(Buffer):
         """Forget everything and begin a new epoch."""
         self._steps.clear()
 
-    def _check(self, step: tuple[Any, ...]) -> Step:
-        shape = self.observation_shape
-        if shape is None:
-            shape = np.shape(step[0])[1:]
-        observation, action, *rest = step
-        whole = np.zeros(self.num_envs, np.int32)
-        checked = check_step(
-            (observation, whole if self.action_shape else action, *rest),
-            (self.num_envs, *shape),
-            self.observation_dtype,
-            self.num_actions,
+    def _make_layout(self, observation_shape: Any) -> ObservationLayout:
+        return ObservationLayout(
+            observation_shape, self._given_dtype, mask_size=self._mask_size
         )
-        if self.action_shape:
-            action = check_continuous_action(
-                action, (self.num_envs, *self.action_shape), self.action_dtype
+
+    def _check(
+        self, step: tuple[Any, ...], action_mask: Any, next_action_mask: Any
+    ) -> Step:
+        layout = self.feed.layout
+        if layout is None:
+            layout = self._make_layout(
+                keras.tree.map_structure(lambda x: np.shape(x)[1:], step[0])
             )
-            checked = checked._replace(action=action)
+        checked = add_masks(
+            check_step(step, layout, self._actions, self.num_envs),
+            self._mask_size,
+            self._actions,
+            action_mask,
+            next_action_mask,
+        )
+        self.feed.layout = layout
         return checked
 
     def _keep(self, step: Step) -> None:
@@ -226,7 +273,6 @@ class EpisodeBuffer(Buffer):
                 "or give the environment a time limit, as in "
                 "`gymnasium.wrappers.TimeLimit`."
             )
-        self.feed.observation_shape = step.observation.shape[1:]
         self._steps.add(step, count)
 
     def finish(
@@ -237,7 +283,9 @@ class EpisodeBuffer(Buffer):
         Args:
             evaluate: Called once as `evaluate(observations, actions)` with
                 all M transitions of the epoch and, after them, the states
-                whose future was not played (with actions of 0). Returns their
+                whose future was not played (with actions of 0); with
+                `action_masks`, masks [M + F, A] are a third argument. Returns
+                their
                 values [M + F] and the log-probabilities of the actions
                 [M + F], or `None` for the latter. Without it there are no
                 values.
@@ -248,15 +296,30 @@ class EpisodeBuffer(Buffer):
             ValueError: If the epoch is empty, values are missing or not
                 finite.
         """
-        self._steps.finish(evaluate, reward_scale)
+        self._steps.finish(self._on_nests(evaluate), reward_scale)
+
+    def _on_nests(self, evaluate: Evaluate | None) -> Evaluate | None:
+        """Return the function for leaves, behind which masks may stand."""
+        if evaluate is None:
+            return None
+
+        def on_nests(leaves: list, parts: list) -> Any:
+            observations, mask = self.feed.layout.split(leaves)
+            actions = self._actions.nest(parts)
+            if mask is None:
+                return evaluate(observations, actions)
+            return evaluate(observations, actions, mask)
+
+        return on_nests
 
     def samples(self) -> Batch:
         """Return all of this epoch's data as one batch, in order of time.
 
         Returns:
-            `(observation, action, weight)`: [M, *observation_shape]; int32
-            [M] or float32 [M, *action_shape]; float32 [M]. With `lambda_`,
-            the second item is a dictionary of `action`, `advantage`,
+            `(observation, action, weight)`: [M, *observation_shape], or a nest
+            of such; int32 [M] or float32 [M, *action_shape]; float32 [M]. With
+            `lambda_`, the second item is a dictionary of `action`, with
+            `action_masks` of `action_mask`, booleans [M, A], of `advantage`,
             `value_target` (the lambda return), `value` and `log_probability`,
             the latter four float32 [M] from the policy that acted, and the
             third is the weight of each row: 1.

@@ -2,9 +2,11 @@
 
 from typing import Any
 
+import keras
 import numpy as np
 
 from keras_rlkit.replay.replay_buffer import ReplayBuffer
+from keras_rlkit.utils import observation_parts
 
 
 def load_minari(dataset: Any, **arguments: Any) -> ReplayBuffer:
@@ -15,7 +17,7 @@ def load_minari(dataset: Any, **arguments: Any) -> ReplayBuffer:
     Args:
         dataset: `minari.MinariDataset`, or the name of one on this machine;
             `minari.download_dataset` brings others. Its observations are
-            single arrays, its actions discrete.
+            arrays, or dictionaries and tuples of arrays, its actions discrete.
         **arguments: Arguments of `ReplayBuffer` other than the defaults: those
             read from the data set (shape and dtype of observations, number of
             actions), and as `capacity` all of its steps.
@@ -73,12 +75,12 @@ def load_minari(dataset: Any, **arguments: Any) -> ReplayBuffer:
         truncated[-1] |= not episode.terminations[-1]
         for step in range(len(episode)):
             buffer.add(
-                episode.observations[step : step + 1],
+                _rows(episode.observations, step),
                 episode.actions[step : step + 1] - first_action,
                 episode.rewards[step : step + 1],
                 episode.terminations[step : step + 1],
                 truncated[step : step + 1],
-                episode.observations[step + 1 : step + 2],
+                _rows(episode.observations, step + 1),
             )
     return buffer
 
@@ -132,14 +134,19 @@ def save_minari(
     first_action = int(spaces["action_space"].start)
     episodes = []
     for rows in buffer.trajectories():
-        last = rest["next_observation"][rows[-1:]]
         terminated = rest["discount"][rows] == 0
         truncated = np.zeros(len(rows), bool)
         truncated[-1] = not terminated[-1]
         episodes.append(
             minari.data_collector.EpisodeBuffer(
                 id=len(episodes),
-                observations=np.concatenate([observation[rows], last]),
+                observations=keras.tree.map_structure(
+                    lambda now, then, rows=rows: np.concatenate(
+                        [now[rows], then[rows[-1:]]]
+                    ),
+                    observation,
+                    rest["next_observation"],
+                ),
                 actions=rest["action"][rows].astype(np.int64) + first_action,
                 rewards=rest["reward"][rows].tolist(),
                 terminations=terminated.tolist(),
@@ -152,11 +159,13 @@ def save_minari(
 
 
 def _read_spaces(dataset: Any) -> dict[str, Any]:
-    observations, actions = dataset.observation_space, dataset.action_space
-    if getattr(observations, "shape", None) is None:
+    actions = dataset.action_space
+    shape, dtype, has_mask = observation_parts(dataset.observation_space)
+    if has_mask:
         raise ValueError(
-            "`dataset` must have single arrays as observations. Received: "
-            f"observation_space={observations}."
+            "`dataset` must have no masks of allowed actions: what is allowed "
+            "after the last step isn't recorded. Received: observation_space="
+            f"{dataset.observation_space}."
         )
     if not hasattr(actions, "n") or actions.shape != ():
         raise ValueError(
@@ -164,10 +173,16 @@ def _read_spaces(dataset: Any) -> dict[str, Any]:
             f"action_space={actions}."
         )
     return {
-        "observation_shape": observations.shape,
-        "observation_dtype": observations.dtype,
+        "observation_shape": shape,
+        "observation_dtype": dtype,
         "num_actions": int(actions.n),
     }
+
+
+def _rows(observations: Any, step: int) -> Any:
+    return keras.tree.map_structure(
+        lambda array: array[step : step + 1], observations
+    )
 
 
 def _import_minari() -> Any:

@@ -12,7 +12,9 @@ from keras_rlkit.replay.storage.capacity_plan import (
     plan,
     plan_for_environment,
 )
-from keras_rlkit.replay.storage.environment_spaces import check_space
+from keras_rlkit.replay.storage.environment_spaces import (
+    read_transition_spaces,
+)
 from keras_rlkit.replay.storage.storage_settings import (
     Compressed,
     Disk,
@@ -49,13 +51,16 @@ class ReplayBuffer(TransitionMemory):
 
     Args:
         capacity: Positive integer, transitions to keep.
-        observation_shape: Shape of one environment's observation.
-        observation_dtype: NumPy dtype of observations, e.g. `"uint8"`.
+        observation_shape: Shape of one environment's observation; where that
+            is a dictionary or tuple of arrays, the same nest of shapes.
+        observation_dtype: NumPy dtype of observations, e.g. `"uint8"`, or a
+            nest of dtypes.
         num_envs: Positive integer, environments N that are stepped together.
             Defaults to 1.
         frame_stack: Length k of the stack on the last axis of an observation,
-            oldest frame first, or `None` if observations are no stacks.
-            Defaults to `None`.
+            oldest frame first, or `None` if observations are no stacks. For
+            a nest, a nest too, such as `{"image": 4}`; keys of arrays that are
+            no stacks may be left out. Defaults to `None`.
         n_step: Positive integer, environment steps joined into one
             transition. Defaults to 1.
         discount: Number in [0, 1], discount factor gamma of one environment
@@ -70,6 +75,9 @@ class ReplayBuffer(TransitionMemory):
             without loss) or `"disk"`, or `Memory()`, `Compressed(...)` or
             `Disk(...)`. Batches are the same bit for bit. Defaults to
             `"memory"`.
+        action_masks: Whether masks of allowed actions are stored with
+            observations, and are part of batches. Needs `num_actions`.
+            Defaults to `False`.
 
     Raises:
         ValueError: If an argument is out of its range.
@@ -111,16 +119,17 @@ class ReplayBuffer(TransitionMemory):
     def __init__(
         self,
         capacity: int,
-        observation_shape: tuple[int, ...],
-        observation_dtype: str | np.dtype,
+        observation_shape: Any,
+        observation_dtype: Any,
         num_envs: int = 1,
-        frame_stack: int | None = None,
+        frame_stack: Any = None,
         n_step: int = 1,
         discount: float = 0.99,
         sampler: Sampler | None = None,
         seed: int | None = None,
         num_actions: int | None = None,
         storage: str | Memory | Compressed | Disk = "memory",
+        action_masks: bool = False,
     ):
         super().__init__(
             capacity,
@@ -134,6 +143,7 @@ class ReplayBuffer(TransitionMemory):
             seed,
             num_actions,
             storage,
+            action_masks,
         )
 
     @classmethod
@@ -144,9 +154,12 @@ class ReplayBuffer(TransitionMemory):
 
         Args:
             environment: Any gymnasium environment or vector environment with
-                one array as observation and discrete actions.
+                discrete actions, whose observations are one array or
+                dictionaries and tuples of arrays.
             capacity: Positive integer, transitions to keep.
-            **arguments: Further arguments of `ReplayBuffer`.
+            **arguments: Further arguments of `ReplayBuffer`. Where a key
+                `"action_mask"` of the observation holds the mask,
+                `action_masks` is `True` by itself.
 
         Returns:
             A buffer with the environment's observation shape and dtype,
@@ -164,13 +177,8 @@ class ReplayBuffer(TransitionMemory):
         replay = rlk.replay.ReplayBuffer.for_environment(environment, 10_000)
         ```
         """
-        shape, dtype, num_envs, num_actions = check_space(environment)
-        return cls(
-            capacity,
-            shape,
-            dtype,
-            **{"num_envs": num_envs, "num_actions": num_actions, **arguments},
-        )
+        spaces = read_transition_spaces(environment)
+        return cls(capacity, **{**spaces, **arguments})
 
     plan = staticmethod(plan)
     plan_for_environment = staticmethod(plan_for_environment)
@@ -188,10 +196,12 @@ class ReplayBuffer(TransitionMemory):
 
         Returns:
             A tuple `(observation, rest)`. `observation` is an array
-            [B, *observation_shape]; `rest` is a dictionary with `action`
-            (int32 [B]), `reward` (float32 [B], the discounted sum over n
-            steps), `discount` (float32 [B], 0 where the episode terminated)
-            and `next_observation` [B, *observation_shape]. A third item,
+            [B, *observation_shape], or a nest of arrays; `rest` is a dictionary
+            with `action` (int32 [B]), `reward` (float32 [B], the discounted sum
+            over n steps), `discount` (float32 [B], 0 where the episode
+            terminated) and `next_observation`, as `observation`; with
+            `action_masks` also `action_mask` and `next_action_mask`, booleans
+            [B, A], of the one and the other. A third item,
             `sample_weight` (float32 [B]), and `index` in the dictionary come
             with samplers that weigh. Observations may share memory with each
             other: copy before you write into them.

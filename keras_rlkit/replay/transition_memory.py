@@ -15,12 +15,13 @@ from keras_rlkit.replay.sampling.sampler_config import (
 )
 from keras_rlkit.replay.sampling.uniform import Uniform
 from keras_rlkit.replay.saving import buffer_file
-from keras_rlkit.replay.storage.array_checks import check_shape
-from keras_rlkit.replay.storage.machine_limits import check_room
-from keras_rlkit.replay.storage.observation_frames import (
-    frames_first,
-    frames_of,
+from keras_rlkit.replay.storage.action_layout import ActionLayout
+from keras_rlkit.replay.storage.action_masks import (
+    add_masks,
+    check_mask_size,
 )
+from keras_rlkit.replay.storage.machine_limits import check_room
+from keras_rlkit.replay.storage.observation_layout import ObservationLayout
 from keras_rlkit.replay.storage.step_checks import Step, check_step
 from keras_rlkit.replay.storage.storage_settings import (
     Compressed,
@@ -44,34 +45,35 @@ class TransitionMemory(Buffer):
     def __init__(
         self,
         capacity: int,
-        observation_shape: tuple[int, ...],
-        observation_dtype: str | np.dtype,
+        observation_shape: Any,
+        observation_dtype: Any,
         num_envs: int,
-        frame_stack: int | None,
+        frame_stack: Any,
         n_step: int,
         discount: float,
         sampler: Sampler | None,
         seed: int | None,
         num_actions: int | None,
         storage: str | Memory | Compressed | Disk,
+        action_masks: bool,
     ):
-        super().__init__(
-            capacity, observation_dtype, num_envs, discount, num_actions, seed
+        super().__init__(capacity, num_envs, discount, seed)
+        if num_actions is not None:
+            num_actions = check_positive_integer("num_actions", num_actions)
+        self._actions = ActionLayout((), num_actions)
+        self._layout = ObservationLayout(
+            observation_shape,
+            observation_dtype,
+            frame_stack,
+            check_mask_size(action_masks, self._actions),
         )
-        self.observation_shape = check_shape(observation_shape)
-        if frame_stack is not None:
-            frame_stack = check_positive_integer("frame_stack", frame_stack)
-        self.frame_stack = frame_stack
         self.n_step = check_positive_integer("n_step", n_step)
         self.sampler = Uniform() if sampler is None else sampler
         self.storage = check_storage(storage)
-        stack, frame_shape = frames_of(self.observation_shape, frame_stack)
         layout = {
             "capacity": self.capacity,
-            "frame_shape": frame_shape,
-            "frame_dtype": self.observation_dtype,
+            "layout": self._layout,
             "num_envs": self.num_envs,
-            "stack": stack,
             "n_step": self.n_step,
             "storage": self.storage,
         }
@@ -86,7 +88,7 @@ class TransitionMemory(Buffer):
         self._ring = TransitionRing(**layout, discount=self.discount)
         #: What data sets draw from.
         self.feed = TransitionFeed(
-            self._ring, self.sampler, self._generator, frame_stack
+            self._ring, self.sampler, self._generator, self._layout
         )
 
     def __len__(self) -> int:
@@ -94,23 +96,51 @@ class TransitionMemory(Buffer):
         return self._ring.size
 
     @property
+    def observation_shape(self) -> Any:
+        """Shape of one environment's observation, or a nest of shapes."""
+        return self._layout.shape
+
+    @property
+    def observation_dtype(self) -> Any:
+        """NumPy dtype of observations, or a nest of dtypes."""
+        return self._layout.dtype
+
+    @property
+    def frame_stack(self) -> Any:
+        """Length of the observations' stacks, or `None`, or a nest of such."""
+        return self._layout.frame_stack
+
+    @property
+    def num_actions(self) -> int | None:
+        """Number of actions, or `None` if they are not checked."""
+        return self._actions.num_actions
+
+    @property
+    def action_masks(self) -> bool:
+        """Whether masks of allowed actions are stored."""
+        return self._layout.mask_size is not None
+
+    @property
     def nbytes(self) -> int:
         """Bytes held by the buffer, in memory and on disk, all included."""
         stored = sum(array.nbytes for array in self._ring.arrays().values())
         return stored + self.sampler.size_of(self.capacity)
 
-    def _check(self, step: tuple[Any, ...]) -> Step:
-        shape = (self.num_envs, *self.observation_shape)
-        return check_step(
-            step, shape, self.observation_dtype, self.num_actions, self.n_step
+    def _check(
+        self, step: tuple[Any, ...], action_mask: Any, next_action_mask: Any
+    ) -> Step:
+        checked = check_step(
+            step, self._layout, self._actions, self.num_envs, self.n_step
+        )
+        return add_masks(
+            checked,
+            self._layout.mask_size,
+            self._actions,
+            action_mask,
+            next_action_mask,
         )
 
     def _keep(self, step: Step) -> None:
-        now, then = step.observation, step.next_observation
-        step = step._replace(
-            observation=frames_first(now, self.frame_stack),
-            next_observation=frames_first(then, self.frame_stack),
-        )
         with self.feed.changing():
             self._ring.add(step)
 
@@ -132,7 +162,7 @@ class TransitionMemory(Buffer):
         with self.feed.changing():
             oldest, size = self._ring.stored
             stored = self._ring.read(np.arange(oldest, oldest + size), None)
-        return to_batch(stored, self.frame_stack)
+        return to_batch(stored, self._layout)
 
     def trajectories(self) -> list[np.ndarray]:
         """Return which of the stored transitions follow each other.
@@ -238,7 +268,9 @@ class TransitionMemory(Buffer):
         return {
             "capacity": self.capacity,
             "observation_shape": self.observation_shape,
-            "observation_dtype": self.observation_dtype.str,
+            "observation_dtype": self._layout.nest(
+                [leaf.dtype.str for leaf in self._layout.leaves]
+            ),
             "num_envs": self.num_envs,
             "frame_stack": self.frame_stack,
             "n_step": self.n_step,
@@ -246,4 +278,5 @@ class TransitionMemory(Buffer):
             "sampler": sampler_config(self.sampler),
             "num_actions": self.num_actions,
             "storage": storage_config(self.storage),
+            "action_masks": self.action_masks,
         }

@@ -39,8 +39,8 @@ def check_buffer(
     Args:
         buffer: The class.
         arguments: Constructor's arguments, none of them its default; of
-            `observation_shape`, `num_envs`, `num_actions` and, where actions
-            are continuous, `action_shape` steps are made.
+            `observation_shape`, `num_envs`, `num_actions`, `action_shape` and
+            `action_masks` steps are made, whose masks allow everything.
         draw: Function of a filled buffer that returns what it gives, as arrays,
             in an order that its seed decides.
         bad: Lists of values to refuse, by the argument's name.
@@ -67,6 +67,7 @@ def check_buffer(
             "seed": 1,
             "num_actions": 3,
             "storage": rlk.replay.Disk(),
+            "action_masks": True,
         },
         draw=lambda replay: replay.sample(8),
         bad={"capacity": [0], "discount": [2.0]},
@@ -82,11 +83,19 @@ def check_buffer(
         count = given["num_envs"]
         generator = np.random.default_rng(number)
         shape = (count, *given["observation_shape"])
-        action = generator.integers(given["num_actions"], size=count)
-        if given.get("action_shape"):
-            size = (count, *given["action_shape"])
+        size = (count, *given.get("action_shape", ()))
+        sizes = given.get("num_actions")
+        if sizes is None:
             action = generator.normal(size=size).astype("float32")
+        else:
+            action = generator.integers(sizes, size=size)
+        masks = {}
+        if given.get("action_masks"):
+            total = int(np.sum(np.broadcast_to(sizes, size[1:])))
+            everything = np.ones((count, total), bool)
+            masks = {"action_mask": everything, "next_action_mask": everything}
         return {
+            **masks,
             "observation": generator.normal(size=shape).astype("float32"),
             "action": action,
             "reward": generator.normal(size=count),

@@ -2,6 +2,7 @@
 
 from keras_rlkit.utils.casting import cast_values, casts_in_kind
 from keras_rlkit.utils.registration import register
+from keras_rlkit.utils.spaces import MASK_KEY, observation_parts
 from keras_rlkit.utils.validation import (
     check_choice,
     check_fraction,
@@ -12,6 +13,7 @@ from keras_rlkit.utils.validation import (
 )
 
 __all__ = [
+    "MASK_KEY",
     "cast_values",
     "casts_in_kind",
     "check_choice",
@@ -20,5 +22,6 @@ __all__ = [
     "check_positive_integer",
     "check_positive_number",
     "make_generator",
+    "observation_parts",
     "register",
 ]

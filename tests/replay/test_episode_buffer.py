@@ -291,7 +291,9 @@ def test_bad_arguments_raise():
 
 
 def draw_epoch(buffer):
-    buffer.finish(lambda observation, action: (observation[:, 0], action[:, 0]))
+    buffer.finish(
+        lambda observation, action, mask: (observation[:, 0], action[:, 0])
+    )
     batches = buffer.batches(minibatches=2, pad=False)
     return [batches[index] for index in range(2)]
 
@@ -306,9 +308,10 @@ CONTRACT = {
             "observation_dtype": "float64",
             "num_envs": 2,
             "action_shape": (2,),
-            "num_actions": 3,
+            "num_actions": (3, 2),
             "capacity": 100,
             "seed": 1,
+            "action_masks": True,
         },
         "draw": draw_epoch,
         "bad": {

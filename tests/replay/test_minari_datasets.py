@@ -158,10 +158,10 @@ def test_bad_buffers():
 def test_bad_data_sets():
     class Dataset:
         total_steps = 1
-        observation_space = gymnasium.spaces.Dict({})
+        observation_space = gymnasium.spaces.Text(3)
         action_space = gymnasium.spaces.Box(0, 1, (1,))
 
-    with pytest.raises(ValueError, match="single arrays as observations"):
+    with pytest.raises(ValueError, match="must have arrays of numbers as obs"):
         load_minari(Dataset())
     Dataset.observation_space = gymnasium.spaces.Box(0, 1, (1,))
     with pytest.raises(ValueError, match="must have discrete actions"):

@@ -98,7 +98,7 @@ def test_spaces_of_environments():
     with pytest.raises(ValueError, match="`environment` must have discrete ac"):
         ReplayBuffer.for_environment(single, 5)
     single.observation_space = types.SimpleNamespace(shape=None)
-    with pytest.raises(ValueError, match="FlattenObservation"):
+    with pytest.raises(ValueError, match="arrays of numbers as observations"):
         ReplayBuffer.for_environment(single, 5)
 
 
@@ -179,6 +179,7 @@ CONTRACT = {
             "seed": 1,
             "num_actions": 3,
             "storage": "disk",
+            "action_masks": True,
         },
         "draw": lambda replay: replay.sample(8),
         "bad": {

@@ -64,6 +64,7 @@ def arguments():
         "seed": 1,
         "num_actions": 3,
         "storage": "disk",
+        "action_masks": True,
     }
 
 

@@ -6,21 +6,41 @@ from typing import Any
 import numpy as np
 
 from keras_rlkit.replay.storage.draw import Draw
+from keras_rlkit.replay.storage.observation_layout import ObservationLayout
 
 Batch = tuple[Any, ...]
 
 
-def view_frames_last(frames: np.ndarray) -> np.ndarray:
-    """Return frames [k, B, *frame] as stacks [B, *frame, k], not copied."""
+def view_frames_last(frames: np.ndarray, first: int, count: int) -> np.ndarray:
+    """Return some of frames [w, B, *frame] as stacks, not copied.
+
+    Args:
+        frames: The frames.
+        first: Place of the first one of a stack; negative from the end.
+        count: Frames k of a stack.
+
+    Returns:
+        View [B, *frame, k].
+    """
+    frames = frames[first:][:count]
     # A tenth of the time of `np.moveaxis`.
     return frames.transpose(*range(1, frames.ndim), 0)
 
 
-def copy_frames_last(frames: np.ndarray) -> np.ndarray:
-    """Return frames [k, B, *frame] as stacks [B, *frame, k] in one piece.
+def copy_frames_last(frames: np.ndarray, first: int, count: int) -> np.ndarray:
+    """Return some of frames [w, B, *frame] as stacks in one piece.
 
     As models want them; this takes longer than drawing them.
+
+    Args:
+        frames: As in `view_frames_last`.
+        first: As in `view_frames_last`.
+        count: As in `view_frames_last`.
+
+    Returns:
+        Array [B, *frame, k].
     """
+    frames = frames[first:][:count]
     result = np.empty((*frames.shape[1:], len(frames)), frames.dtype)
     # Frame by frame: three times as fast as copying the view.
     for position, frame in enumerate(frames):
@@ -30,32 +50,40 @@ def copy_frames_last(frames: np.ndarray) -> np.ndarray:
 
 def to_batch(
     draw: Draw,
-    frame_stack: int | None,
-    frames_last: Callable[[Any], Any] = view_frames_last,
+    layout: ObservationLayout,
+    frames_last: Callable[[Any, int, int], Any] = view_frames_last,
 ) -> Batch:
     """Return a draw in the form that models train on.
 
     Args:
         draw: What was drawn, as arrays or as tensors.
-        frame_stack: Length k of the observations' stacks, or `None`.
-        frames_last: Makes stacks of frames [k, B, *frame].
+        layout: What an observation consists of.
+        frames_last: Makes stacks of frames, as `view_frames_last`.
 
     Returns:
         `(observation, {"action", "reward", "discount", "next_observation"})`;
-        weighed draws have `"index"` in the dictionary and the weights as a
+        with masks, `"action_mask"` and `"next_action_mask"` are in the
+        dictionary; weighed draws have `"index"` in it and the weights as a
         third item.
     """
-    if frame_stack is None:
-        observation, next_observation = draw.frames[0], draw.frames[1]
-    else:
-        observation = frames_last(draw.frames[:frame_stack])
-        next_observation = frames_last(draw.frames[-frame_stack:])
+    now, then = [], []
+    for frames, leaf in zip(draw.frames, layout.leaves, strict=True):
+        if leaf.stack is None:
+            now.append(frames[0])
+            then.append(frames[1])
+        else:
+            now.append(frames_last(frames, 0, leaf.stack))
+            then.append(frames_last(frames, -leaf.stack, leaf.stack))
+    observation, mask = layout.split(now)
+    next_observation, next_mask = layout.split(then)
     rest = {
         "action": draw.action,
         "reward": draw.reward,
         "discount": draw.discount,
         "next_observation": next_observation,
     }
+    if mask is not None:
+        rest |= {"action_mask": mask, "next_action_mask": next_mask}
     if draw.weight is None:
         return observation, rest
     return observation, {**rest, "index": draw.index}, draw.weight

@@ -3,8 +3,10 @@
 import numpy as np
 
 from keras_rlkit.replay.feeding.batch_forms import Batch
+from keras_rlkit.replay.storage.action_layout import ActionLayout
 from keras_rlkit.replay.storage.epoch_samples import Samples
 from keras_rlkit.replay.storage.epoch_steps import EpochSteps
+from keras_rlkit.replay.storage.observation_layout import ObservationLayout
 
 
 class EpochFeed:
@@ -13,27 +15,21 @@ class EpochFeed:
     Args:
         steps: Where the epoch is.
         generator: Source of randomness for the order of minibatches.
-        observation_shape: Shape of one observation, or `None` if not known.
-        observation_dtype: NumPy dtype of observations.
-        action_shape: Shape of one action.
-        action_dtype: NumPy dtype of actions.
+        layout: What an observation consists of, or `None` if not known.
+        actions: What an action consists of.
     """
 
     def __init__(
         self,
         steps: EpochSteps,
         generator: np.random.Generator,
-        observation_shape: tuple[int, ...] | None,
-        observation_dtype: np.dtype,
-        action_shape: tuple[int, ...],
-        action_dtype: np.dtype,
+        layout: ObservationLayout | None,
+        actions: ActionLayout,
     ):
-        self.observation_shape = observation_shape
+        self.layout = layout
         self._steps = steps
         self._generator = generator
-        self._observation_dtype = observation_dtype
-        self._action_shape = action_shape
-        self._action_dtype = action_dtype
+        self._actions = actions
 
     def __len__(self) -> int:
         """Return how many samples the epoch has so far."""
@@ -70,7 +66,7 @@ class EpochFeed:
         Args:
             size: Rows of the batch.
         """
-        if self.observation_shape is None:
+        if self.layout is None:
             raise ValueError(
                 "`observation_shape` must be known before there are data. "
                 "Received: observation_shape=None. Make the buffer with "
@@ -78,8 +74,8 @@ class EpochFeed:
             )
         zeros = np.zeros(size, np.float32)
         blank = Samples(
-            np.zeros((size, *self.observation_shape), self._observation_dtype),
-            np.zeros((size, *self._action_shape), self._action_dtype),
+            self.layout.zeros(size),
+            self._actions.zeros(size),
             *[zeros] * 4,
         )
         return self._batch(blank, np.arange(size), zeros)
@@ -93,10 +89,17 @@ class EpochFeed:
         self._steps.used = True
 
     def _batch(self, samples: Samples, rows: np.ndarray, filled: np.ndarray):
-        observation = samples.observation[rows].astype(
-            self._observation_dtype, copy=False
+        observation, mask = self.layout.split(
+            [leaf[rows] for leaf in samples.observation]
         )
-        action = samples.action[rows].astype(self._action_dtype, copy=False)
+        action = self._actions.nest(
+            [
+                array[rows].astype(part.dtype, copy=False)
+                for array, part in zip(
+                    samples.action, self._actions.parts, strict=True
+                )
+            ]
+        )
         if self._steps.lambda_ is None:
             # A sum with 0.0 is never -0.0, which marks the rows that fill up.
             weight = samples.returns[rows] * filled + np.float32(0.0)
@@ -112,4 +115,6 @@ class EpochFeed:
             "value": samples.value[rows],
             "log_probability": log_probability[rows],
         }
+        if mask is not None:
+            targets["action_mask"] = mask
         return observation, targets, filled

@@ -28,25 +28,26 @@ class DeviceFrames:
         self._replaced = frames.replaced
 
     @staticmethod
-    def fits(frames: DistinctFrames) -> bool:
-        """Say whether the device can hold the frames.
+    def fit(stores: list[DistinctFrames]) -> bool:
+        """Say whether the device can hold frames.
 
         Args:
-            frames: The store.
+            stores: The stores.
 
         Returns:
-            Whether the device knows their dtype and they take at most half of
+            Whether the device knows their dtypes and they take at most half of
             the memory that it has left.
         """
         import jax
 
-        if frames.frame_dtype.itemsize > 4:
+        if any(frames.frame_dtype.itemsize > 4 for frames in stores):
             return False
         memory = jax.local_devices()[0].memory_stats()
         if not memory or "bytes_limit" not in memory:
             return True
         left = memory["bytes_limit"] - memory["bytes_in_use"]
-        return 2 * frames.num_frames * frames.frame_bytes <= left
+        taken = sum(frames.num_frames * frames.frame_bytes for frames in stores)
+        return 2 * taken <= left
 
     def newest(self) -> Any:
         """Return the frames at all slots, an array [slots, *frame_shape]."""

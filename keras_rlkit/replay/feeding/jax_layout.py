@@ -1,6 +1,5 @@
 """Batches laid out on the device that JAX trains on."""
 
-from functools import partial
 from typing import Any
 
 import keras
@@ -8,6 +7,7 @@ import keras
 from keras_rlkit.replay.feeding.batch_forms import Batch, to_batch
 from keras_rlkit.replay.feeding.jax_frames import DeviceFrames
 from keras_rlkit.replay.storage.draw import Draw
+from keras_rlkit.replay.storage.observation_layout import ObservationLayout
 
 # What an accelerator takes in one piece: each piece costs as much as several
 # batches of vectors.
@@ -27,27 +27,29 @@ class DeviceLayout:
     """Makes the batches of a draw on the device.
 
     Args:
-        frame_stack: Length of the observations' stacks, or `None`.
+        layout: What an observation consists of.
         count: Batches in a draw.
-        device_frames: Where frames lie on the device; `None` where they come
-            with each draw.
+        device_frames: Where frames of stacks lie on the device, by the number
+            of the leaf; `None` where they come with each draw.
     """
 
     def __init__(
         self,
-        frame_stack: int | None,
+        layout: ObservationLayout,
         count: int,
-        device_frames: DeviceFrames | None,
+        device_frames: dict[int, DeviceFrames] | None,
     ):
         import jax
         import jax.numpy as jnp
 
         self.count = count
         self._device_frames = device_frames
-        frames_last = partial(jnp.moveaxis, source=0, destination=-1)
+
+        def frames_last(frames: Any, first: int, count: int) -> Any:
+            return jnp.moveaxis(frames[first:][:count], 0, -1)
 
         def split(draw: Draw) -> list[Batch]:
-            whole = to_batch(draw, frame_stack, frames_last)
+            whole = to_batch(draw, layout, frames_last)
             leaves, structure = jax.tree.flatten(whole)
             parts = [jnp.split(leaf, count) for leaf in leaves]
             return [
@@ -56,9 +58,15 @@ class DeviceLayout:
             ]
 
         self._split = jax.jit(split)
-        self._gather_and_split = jax.jit(
-            lambda ring, draw: split(draw._replace(frames=ring[draw.frames]))
-        )
+
+        def gather_and_split(rings: dict[int, Any], draw: Draw) -> list[Batch]:
+            frames = tuple(
+                rings[leaf][part] if leaf in rings else part
+                for leaf, part in enumerate(draw.frames)
+            )
+            return split(draw._replace(frames=frames))
+
+        self._gather_and_split = jax.jit(gather_and_split)
 
     @property
     def takes_slots(self) -> bool:
@@ -72,7 +80,11 @@ class DeviceLayout:
         """
         if self._device_frames is None:
             return self._split(draw)
-        return self._gather_and_split(self._device_frames.newest(), draw)
+        rings = {
+            leaf: frames.newest()
+            for leaf, frames in self._device_frames.items()
+        }
+        return self._gather_and_split(rings, draw)
 
     def of_frames(self, draw: Draw) -> list[Batch]:
         """Return the batches of a draw that has its frames."""
@@ -87,6 +99,4 @@ def make_device_layout(feed: Any) -> DeviceLayout | None:
     """
     if not on_accelerator():
         return None
-    return DeviceLayout(
-        feed.frame_stack, BATCHES_AT_ONCE, feed.frames_on_device()
-    )
+    return DeviceLayout(feed.layout, BATCHES_AT_ONCE, feed.frames_on_device())

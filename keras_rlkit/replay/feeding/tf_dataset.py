@@ -19,6 +19,7 @@ from keras_rlkit.replay.feeding.transition_source import (
     batches_ahead,
 )
 from keras_rlkit.replay.storage.draw import Draw
+from keras_rlkit.replay.storage.observation_layout import ObservationLayout
 
 
 def make_transition_dataset(
@@ -37,9 +38,9 @@ def make_transition_dataset(
     batch_size = feed.note_batch_size(batch_size)
     looks = _fit_looks()
     spec = _spec(feed.blank(batch_size))
-    if feed.frame_stack is not None:
+    if feed.layout.has_stacks:
         source = TransitionSource(feed, batch_size, prefetch, looks, True)
-        return _in_order(_stacks(source, feed.frame_stack, spec))
+        return _in_order(_stacks(source, feed.layout, spec))
     if looks or batches_ahead(feed, batch_size, prefetch):
         source = TransitionSource(feed, batch_size, prefetch, looks)
         return _in_order(_read(source, spec))
@@ -90,9 +91,9 @@ def _spec(batch: Any, grows: bool = False) -> Any:
     )
 
 
-def _stacks(source: Source, frame_stack: int, spec: Any) -> Any:
+def _stacks(source: Source, layout: ObservationLayout, spec: Any) -> Any:
     """Return the data set of batches whose frames TensorFlow lays out."""
-    lay_out = make_stack_layout(frame_stack)
+    lay_out = make_stack_layout(layout)
     parts = _spec(_parts(source.blank))
     # Stacks that share frames come as one window.
     parts["frames"] = _spec(source.blank.frames, grows=True)

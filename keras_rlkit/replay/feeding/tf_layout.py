@@ -1,6 +1,5 @@
 """Batches laid out by TensorFlow, or for it."""
 
-import functools
 from typing import Any
 
 import keras
@@ -8,6 +7,7 @@ import keras
 from keras_rlkit.replay.feeding.batch_forms import Batch, to_batch
 from keras_rlkit.replay.feeding.transition_feed import TransitionFeed
 from keras_rlkit.replay.storage.draw import Draw
+from keras_rlkit.replay.storage.observation_layout import ObservationLayout
 
 
 class ExecutionLayout:
@@ -38,18 +38,18 @@ class ExecutionLayout:
         size = self._batch_size
         batches = keras.tree.map_structure(
             lambda part: part.reshape(-1, size, *part.shape[1:]),
-            to_batch(draw, None),
+            to_batch(draw, self._feed.layout),
         )
         return [batches]
 
     of_frames = __call__
 
 
-def make_stack_layout(frame_stack: int) -> Any:
+def make_stack_layout(layout: ObservationLayout) -> Any:
     """Return a TensorFlow function from parts of a `Draw` to a batch.
 
     Args:
-        frame_stack: Length of the observations' stacks.
+        layout: What an observation consists of.
 
     Returns:
         A function of a dictionary with the draw's fields as tensors, without
@@ -57,22 +57,20 @@ def make_stack_layout(frame_stack: int) -> Any:
     """
     import tensorflow as tf
 
-    frames_last = functools.partial(_frames_last, count=frame_stack)
-
     # Compiled, TensorFlow lays the stacks out twice as fast as NumPy does.
     @tf.function(jit_compile=True)
     def lay_out(parts: dict[str, Any]) -> Batch:
         draw = Draw(**{"weight": None, **parts})
-        return to_batch(draw, frame_stack, frames_last)
+        return to_batch(draw, layout, _frames_last)
 
     return lay_out
 
 
-def _frames_last(frames: Any, count: int) -> Any:
-    """Return frames [count, B, *frame] as stacks [B, *frame, count]."""
+def _frames_last(frames: Any, first: int, count: int) -> Any:
+    """Return some of frames [w, B, *frame] as stacks [B, *frame, k]."""
     import tensorflow as tf
 
-    frames = [frames[position] for position in range(count)]
+    frames = [frames[first + place] for place in range(count)]
     if count != 4 or frames[0].dtype != tf.uint8:
         return tf.stack(frames, axis=-1)
     # Four bytes side by side are one word, the first of them the lowest.

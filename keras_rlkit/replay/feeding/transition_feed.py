@@ -16,6 +16,7 @@ from keras_rlkit.replay.feeding.batch_forms import (
 )
 from keras_rlkit.replay.sampling.sampler import Sampler
 from keras_rlkit.replay.storage.draw import Draw, blank_draw
+from keras_rlkit.replay.storage.observation_layout import ObservationLayout
 from keras_rlkit.replay.storage.transition_ring import TransitionRing
 from keras_rlkit.utils import check_positive_integer
 
@@ -31,7 +32,7 @@ class TransitionFeed:
         ring: Where transitions are.
         sampler: Which of them make a batch.
         generator: Source of the sampler's randomness.
-        frame_stack: Length of the observations' stacks, or `None`.
+        layout: What an observation consists of.
     """
 
     def __init__(
@@ -39,9 +40,9 @@ class TransitionFeed:
         ring: TransitionRing,
         sampler: Sampler,
         generator: np.random.Generator,
-        frame_stack: int | None,
+        layout: ObservationLayout,
     ):
-        self.frame_stack = frame_stack
+        self.layout = layout
         #: Small batches are drawn together where `fit` takes them together; a
         #: collector says how many these are.
         self.batches_per_execution = 1
@@ -108,7 +109,7 @@ class TransitionFeed:
         """
         batch_size = check_positive_integer("batch_size", batch_size)
         self._worker.settle()
-        return to_batch(self._draw(batch_size, True), self.frame_stack)
+        return to_batch(self._draw(batch_size, True), self.layout)
 
     def draw(
         self, batch_size: int, as_stored: bool = False, layout: Any = None
@@ -152,29 +153,31 @@ class TransitionFeed:
             batch_size: As in `draw`.
             as_stored: As in `draw`.
         """
-        frames = self._ring.frames
-        draw = blank_draw(
-            batch_size,
-            frames.frame_shape,
-            frames.frame_dtype,
-            self.frame_stack or 1,
-            self._sampler.weighs,
-        )
+        draw = blank_draw(batch_size, self.layout, self._sampler.weighs)
         return draw if as_stored else self._laid_out(draw)
 
     def frames_on_device(self) -> Any:
-        """Return the frames in the memory of JAX' device.
+        """Return the frames of stacks in the memory of JAX' device.
 
         Returns:
-            A `DeviceFrames`, the same for all data sets, or `None` where stacks
-            aren't stored by frames or the device can't hold them.
+            A `DeviceFrames` by the number of the leaf, the same for all data
+            sets, or `None` where there are no stacks or the device can't hold
+            them.
         """
         from keras_rlkit.replay.feeding.jax_frames import DeviceFrames
 
-        frames = self._ring.frames
-        if self._device_frames is None and self.frame_stack is not None:
-            if DeviceFrames.fits(frames):
-                self._device_frames = DeviceFrames(frames)
+        if self._device_frames is None and self.layout.has_stacks:
+            stores = {
+                group.leaves[0]: store
+                for group, store in zip(
+                    self.layout.groups, self._ring.stores, strict=True
+                )
+                if group.is_stack
+            }
+            if DeviceFrames.fit(list(stores.values())):
+                self._device_frames = {
+                    leaf: DeviceFrames(store) for leaf, store in stores.items()
+                }
         return self._device_frames
 
     def note_seconds_waited(self, seconds: float) -> None:
@@ -216,4 +219,4 @@ class TransitionFeed:
         return draw if as_stored else self._laid_out(draw)
 
     def _laid_out(self, draw: Draw) -> Batch:
-        return to_batch(draw, self.frame_stack, copy_frames_last)
+        return to_batch(draw, self.layout, copy_frames_last)

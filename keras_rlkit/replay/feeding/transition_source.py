@@ -4,6 +4,8 @@ import collections
 from time import perf_counter
 from typing import Any
 
+import keras
+
 from keras_rlkit.replay.feeding.batch_forms import Batch
 from keras_rlkit.replay.feeding.source import Source
 from keras_rlkit.replay.feeding.transition_feed import TransitionFeed
@@ -30,7 +32,8 @@ def batches_ahead(
         ValueError: If it is no non-negative integer.
     """
     if prefetch is None:
-        observations = 2 * feed.blank(batch_size)[0].nbytes
+        leaves = keras.tree.flatten(feed.blank(batch_size)[0])
+        observations = 2 * sum(leaf.nbytes for leaf in leaves)
         return int(observations >= PREFETCH_FROM_BYTES)
     return check_non_negative_integer("prefetch", prefetch)
 

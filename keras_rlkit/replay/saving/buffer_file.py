@@ -9,7 +9,7 @@ import numpy as np
 from keras_rlkit.replay.saving.whole_files import whole_file
 
 FORMAT = "keras_rlkit.ReplayBuffer"
-VERSION = 2
+VERSION = 3
 
 
 def write(

@@ -1,19 +1,19 @@
 """What a replay buffer would take, next to what the machine has."""
 
 import shutil
-from typing import Any
-
-import numpy as np
+from typing import Any, NamedTuple
 
 from keras_rlkit.replay.sampling.sampler import Sampler
-from keras_rlkit.replay.storage.array_checks import check_dtype, check_shape
-from keras_rlkit.replay.storage.environment_spaces import check_space
+from keras_rlkit.replay.storage.environment_spaces import (
+    read_transition_spaces,
+)
 from keras_rlkit.replay.storage.frame_counts import num_frames
+from keras_rlkit.replay.storage.frame_groups import FrameGroup
 from keras_rlkit.replay.storage.machine_limits import (
     available_memory,
     gibibytes,
 )
-from keras_rlkit.replay.storage.observation_frames import frames_of
+from keras_rlkit.replay.storage.observation_layout import ObservationLayout
 from keras_rlkit.replay.storage.storage_settings import Compressed, Disk, Memory
 from keras_rlkit.replay.storage.transition_ring import TransitionRing
 from keras_rlkit.utils import check_positive_integer, check_positive_number
@@ -26,10 +26,10 @@ SMALLEST_IMAGE_BYTES = 1024
 
 def plan(
     capacity: int,
-    observation_shape: tuple[int, ...],
-    observation_dtype: str | np.dtype,
+    observation_shape: Any,
+    observation_dtype: Any,
     num_envs: int = 1,
-    frame_stack: int | None = None,
+    frame_stack: Any = None,
     n_step: int = 1,
     sampler: Sampler | None = None,
     compression: float | None = None,
@@ -43,12 +43,13 @@ def plan(
 
     Args:
         capacity: Positive integer, transitions to keep.
-        observation_shape: Shape of one environment's observation.
-        observation_dtype: NumPy dtype of observations.
+        observation_shape: Shape of one environment's observation, or a nest of
+            shapes.
+        observation_dtype: NumPy dtype of observations, or a nest of dtypes.
         num_envs: Positive integer, environments that are stepped together.
             Defaults to 1.
         frame_stack: Length of the stack on the last axis of an observation,
-            or `None`. Defaults to `None`.
+            or `None`, or a nest of such. Defaults to `None`.
         n_step: Positive integer, environment steps joined into one
             transition. Defaults to 1.
         sampler: `Uniform`, which takes nothing, or `Prioritized`. `None` is
@@ -76,41 +77,47 @@ def plan(
     plan["compressed"]["memory"] < 2**29  # True
     ```
     """
-    dtype = check_dtype(observation_dtype)
-    if frame_stack is not None:
-        frame_stack = check_positive_integer("frame_stack", frame_stack)
-    stack, shape = frames_of(check_shape(observation_shape), frame_stack)
-    layout = {
+    layout = ObservationLayout(
+        observation_shape, observation_dtype, frame_stack
+    )
+    ring = {
         "capacity": check_positive_integer("capacity", capacity),
-        "frame_shape": shape,
-        "frame_dtype": dtype,
+        "layout": layout,
         "num_envs": check_positive_integer("num_envs", num_envs),
-        "stack": stack,
         "n_step": check_positive_integer("n_step", n_step),
     }
     disk = Disk(folder)
-    frame_bytes = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
-    if compression is None:
-        image = dtype.itemsize == 1 and frame_bytes >= SMALLEST_IMAGE_BYTES
-        compression = IMAGE_COMPRESSION if image else 1
-    check_positive_number("compression", compression)
+    if compression is not None:
+        check_positive_number("compression", compression)
     sizes = {
-        "memory": TransitionRing.size_of(**layout, storage=Memory()),
-        "compressed": TransitionRing.size_of(**layout, storage=Compressed()),
-        "disk": TransitionRing.size_of(**layout, storage=disk),
+        "memory": TransitionRing.size_of(**ring, storage=Memory()),
+        "compressed": TransitionRing.size_of(**ring, storage=Compressed()),
+        "disk": TransitionRing.size_of(**ring, storage=disk),
     }
     needs = {name: size._asdict() for name, size in sizes.items()}
     if sampler is not None:
         for size in needs.values():
             size["memory"] += sampler.size_of(capacity)
-    frames = num_frames(**layout) * frame_bytes
-    needs["compressed"]["memory"] += int(frames / compression)
+    plain = compressed = 0
+    for group in layout.groups:
+        frame = _Frame.of(group, compression)
+        frames = num_frames(
+            ring["capacity"],
+            group.frame_shape,
+            group.frame_dtype,
+            ring["num_envs"],
+            group.stack,
+            ring["n_step"],
+        )
+        needs["compressed"]["memory"] += int(frames * frame.compressed)
+        plain += frame.plain
+        compressed += frame.compressed
     needs["available"] = {
         "memory": available_memory(),
         "disk": shutil.disk_usage(disk.path).free,
     }
     print(
-        _table(needs, capacity, frame_bytes, compression, disk.path),
+        _table(needs, capacity, _Frame(plain, compressed), disk.path),
         flush=True,
     )
     return needs
@@ -122,8 +129,8 @@ def plan_for_environment(
     """Print what each storage would need for an environment.
 
     Args:
-        environment: Any gymnasium environment or vector environment with one
-            array as observation and discrete actions.
+        environment: Any gymnasium environment or vector environment with
+            discrete actions.
         capacity: Positive integer, transitions to keep.
         **arguments: Further arguments of `ReplayBuffer.plan`.
 
@@ -142,20 +149,36 @@ def plan_for_environment(
     rlk.replay.ReplayBuffer.plan_for_environment(environment, 1_000_000)
     ```
     """
-    shape, dtype, num_envs, _ = check_space(environment)
-    return plan(capacity, shape, dtype, **{"num_envs": num_envs, **arguments})
+    spaces = read_transition_spaces(environment)
+    known = ("observation_shape", "observation_dtype", "num_envs")
+    spaces = {name: spaces[name] for name in known}
+    return plan(capacity, **{**spaces, **arguments})
+
+
+class _Frame(NamedTuple):
+    """Bytes of the newest frame of each part, as it is and compressed."""
+
+    plain: int
+    compressed: float
+
+    @classmethod
+    def of(cls, group: FrameGroup, compression: float | None) -> "_Frame":
+        dtype, size = group.frame_dtype, group.frame_bytes
+        if compression is None:
+            image = dtype.itemsize == 1 and size >= SMALLEST_IMAGE_BYTES
+            compression = IMAGE_COMPRESSION if image else 1
+        return cls(size, size / compression)
 
 
 def _table(
     needs: dict[str, dict[str, int]],
     capacity: int,
-    frame_bytes: int,
-    compression: float,
+    frame: _Frame,
     folder: str,
 ) -> str:
-    compressed = frame_bytes / compression
+    ratio = frame.plain / frame.compressed
     lines = [
-        f"Replay of {capacity:,} transitions, frames of {frame_bytes:,} bytes:",
+        f"Replay of {capacity:,} transitions, frames of {frame.plain:,} bytes:",
         f"{'storage':<14}{'memory':>14}{'disk':>14}",
     ]
     for name, size in needs.items():
@@ -165,7 +188,7 @@ def _table(
     return "\n".join(
         [
             *lines,
-            f'"compressed" is an estimate, from {compressed:,.0f} bytes a '
-            f"frame (1/{compression:g}). The disk is that of {folder!r}.",
+            f'"compressed" is an estimate, from {frame.compressed:,.0f} bytes '
+            f"a frame (1/{ratio:.3g}). The disk is that of {folder!r}.",
         ]
     )

@@ -4,15 +4,19 @@ from typing import NamedTuple
 
 import numpy as np
 
+from keras_rlkit.replay.storage.observation_layout import ObservationLayout
+
 
 class Draw(NamedTuple):
     """Transitions as they lie in storage.
 
-    `frames` [w, B, *frame]: the first k of the w frames make the observation,
-    the last k the next one. `weight` is `None` where all weights are 1.
+    `frames` has an array for each leaf of the observation, [w, B, *frame]: of a
+    stack, the first k of the w frames make the observation, the last k the
+    next one; of another leaf, the first of two makes the observation. `weight`
+    is `None` where all weights are 1.
     """
 
-    frames: np.ndarray
+    frames: tuple[np.ndarray, ...]
     action: np.ndarray
     reward: np.ndarray
     discount: np.ndarray
@@ -21,24 +25,25 @@ class Draw(NamedTuple):
 
 
 def blank_draw(
-    batch_size: int,
-    frame_shape: tuple[int, ...],
-    frame_dtype: np.dtype,
-    stack: int,
-    weighs: bool,
+    batch_size: int, layout: ObservationLayout, weighs: bool
 ) -> Draw:
     """Return zeros in the form of a draw, with weights of 1.
 
     Args:
         batch_size: Transitions B of the batch.
-        frame_shape: Shape of one frame.
-        frame_dtype: NumPy dtype of one frame.
-        stack: Number of frames k of an observation.
+        layout: What an observation consists of.
         weighs: Whether the draw has weights.
     """
     zeros = np.zeros(batch_size, np.float32)
     return Draw(
-        np.zeros((2 * stack, batch_size, *frame_shape), frame_dtype),
+        tuple(
+            np.zeros((2, batch_size, *leaf.shape), leaf.dtype)
+            if leaf.stack is None
+            else np.zeros(
+                (2 * leaf.stack, batch_size, *leaf.shape[:-1]), leaf.dtype
+            )
+            for leaf in layout.leaves
+        ),
         np.zeros(batch_size, np.int32),
         zeros,
         zeros,

@@ -2,54 +2,41 @@
 
 from typing import Any
 
-import numpy as np
+from keras_rlkit.utils import observation_parts
 
 
-def spaces_of(environment: Any) -> tuple[int, Any, Any]:
-    """Return of an environment what both kinds of memory ask for.
-
-    Args:
-        environment: Gymnasium environment or vector environment.
-
-    Returns:
-        A tuple `(num_envs, observation_space, action_space)`, the spaces those
-        of a single environment.
-
-    Raises:
-        ValueError: If observations are not one array.
-    """
+def _read(environment: Any) -> tuple[dict[str, Any], Any]:
+    """Return what both kinds of memory ask for, and the space of actions."""
     observations = getattr(
         environment, "single_observation_space", environment.observation_space
     )
     actions = getattr(
         environment, "single_action_space", environment.action_space
     )
-    if getattr(observations, "shape", None) is None:
-        raise ValueError(
-            "`environment` must have one array as observation. Received: "
-            f"observation_space={observations}. Wrap it in "
-            "`gymnasium.wrappers.FlattenObservation`."
-        )
-    return getattr(environment, "num_envs", 1), observations, actions
+    shape, dtype, has_mask = observation_parts(observations)
+    arguments = {
+        "observation_shape": shape,
+        "observation_dtype": dtype,
+        "num_envs": getattr(environment, "num_envs", 1),
+    }
+    if has_mask:
+        arguments["action_masks"] = True
+    return arguments, actions
 
 
-def check_space(
-    environment: Any,
-) -> tuple[tuple[int, ...], np.dtype, int, int]:
-    """Read from an environment what a buffer has to know.
+def read_transition_spaces(environment: Any) -> dict[str, Any]:
+    """Read from an environment the arguments of a `ReplayBuffer`.
 
     Args:
         environment: Gymnasium environment or vector environment.
 
     Returns:
-        A tuple `(observation_shape, observation_dtype, num_envs,
-        num_actions)`.
+        Dictionary of arguments.
 
     Raises:
-        ValueError: If observations are not one array, or actions are not
-            discrete.
+        ValueError: If observations are no arrays, or actions not discrete.
     """
-    num_envs, observations, actions = spaces_of(environment)
+    arguments, actions = _read(environment)
     if not hasattr(actions, "n") or actions.shape != ():
         raise ValueError(
             "`environment` must have discrete actions. Received: "
@@ -57,7 +44,7 @@ def check_space(
             '`ActorCritic(distribution="gaussian")`, `CollectRollout` and '
             "`Gaussian`."
         )
-    return observations.shape, observations.dtype, num_envs, int(actions.n)
+    return {**arguments, "num_actions": int(actions.n)}
 
 
 def read_episode_spaces(environment: Any) -> dict[str, Any]:
@@ -70,10 +57,10 @@ def read_episode_spaces(environment: Any) -> dict[str, Any]:
         Dictionary of arguments.
 
     Raises:
-        ValueError: If observations are not one array, or actions neither
-            discrete nor one-dimensional.
+        ValueError: If observations are no arrays, or actions neither discrete
+            nor one-dimensional.
     """
-    num_envs, observations, actions = spaces_of(environment)
+    arguments, actions = _read(environment)
     # `MultiBinary` has an `n` too.
     discrete = hasattr(actions, "n") and actions.shape == ()
     continuous = hasattr(actions, "low") and len(actions.shape) == 1
@@ -84,9 +71,7 @@ def read_episode_spaces(environment: Any) -> dict[str, Any]:
             "wrapper."
         )
     return {
-        "observation_shape": observations.shape,
-        "observation_dtype": observations.dtype,
-        "num_envs": num_envs,
+        **arguments,
         "action_shape": () if discrete else actions.shape,
         "num_actions": int(actions.n) if discrete else None,
     }

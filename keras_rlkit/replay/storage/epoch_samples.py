@@ -1,7 +1,7 @@
 """From the steps of an epoch to its samples: returns, values, advantages."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import keras
@@ -11,18 +11,19 @@ from keras_rlkit.ops import discounted_returns, generalized_advantage_estimate
 from keras_rlkit.replay.storage.step_checks import Step
 from keras_rlkit.replay.storage.termination import discount_and_end
 
-Evaluate = Callable[[np.ndarray, np.ndarray], tuple[Any, Any]]
+Evaluate = Callable[[Any, Any], tuple[Any, Any]]
 
 
 class Samples(NamedTuple):
     """The M transitions of an epoch, in the order of time.
 
+    `observation` and `action` are lists of their arrays.
     `value`, `log_probability` and `advantage` are `None` where no model gave
     values.
     """
 
-    observation: np.ndarray
-    action: np.ndarray
+    observation: list[np.ndarray]
+    action: list[np.ndarray]
     returns: np.ndarray
     advantage: np.ndarray | None
     value: np.ndarray | None
@@ -47,8 +48,8 @@ def make_samples(
         steps: Steps of N environments, in order, with at least one valid row.
         discount: Discount factor gamma of one step.
         lambda_: Lambda of the advantages, or `None` for plain returns.
-        evaluate: Called with observations and actions; returns values and
-            log-probabilities (or `None`).
+        evaluate: Called with lists of the arrays of observations and of
+            actions; returns values and log-probabilities (or `None`).
         reward_scale: Number that all rewards are multiplied by.
 
     Returns:
@@ -57,31 +58,33 @@ def make_samples(
     Raises:
         ValueError: If a value is not finite.
     """
-    grid = Step(*(np.stack(field) for field in zip(*steps, strict=True)))
+    grid = Step(*(_in_time(field) for field in zip(*steps, strict=True)))
     grid = grid._replace(reward=grid.reward * reward_scale)
     discounts, end = discount_and_end(grid.terminated, grid.truncated, discount)
     followed = np.zeros_like(grid.valid)
     followed[:-1] = grid.valid[1:]
     goes_on = grid.valid & followed & ~end
     cut = grid.valid & ~goes_on & (discounts > 0)
-    observation, action = grid.observation[grid.valid], grid.action[grid.valid]
+    observation = [leaf[grid.valid] for leaf in grid.observation]
+    action = [part[grid.valid] for part in grid.action]
+    size = len(action[0])
     value = log_probability = None
     if evaluate is None:
         future = _mean_reward_for_ever(grid.reward, goes_on, cut, discount)
     else:
-        reached = grid.next_observation[cut]
-        no_action = np.zeros((len(reached), *action.shape[1:]), action.dtype)
+        reached = [leaf[cut] for leaf in grid.next_observation]
+        no_action = [
+            np.zeros((cut.sum(), *part.shape[1:]), part.dtype)
+            for part in action
+        ]
         value, log_probability = evaluate(
-            np.concatenate([observation, reached]),
-            np.concatenate([action, no_action]),
+            _joined(observation, reached), _joined(action, no_action)
         )
         value = _finite("value", value)
-        value, future = value[: len(action)], value[len(action) :]
+        value, future = value[:size], value[size:]
         if log_probability is not None:
             # No action was taken in the states reached: 0 may be forbidden.
-            log_probability = _finite(
-                "log-probability", log_probability[: len(action)]
-            )
+            log_probability = _finite("log-probability", log_probability[:size])
     rewards = np.where(grid.valid, grid.reward, 0.0)
     # An end that the row can see: the future is part of the last reward.
     rewards[cut] += discount * future
@@ -98,6 +101,17 @@ def make_samples(
     return Samples(
         observation, action, returns, advantage, value, log_probability
     )
+
+
+def _in_time(field: Sequence[Any]) -> Any:
+    """Return one field of steps as arrays [T, N, ...]."""
+    if isinstance(field[0], list):
+        return [np.stack(leaf) for leaf in zip(*field, strict=True)]
+    return np.stack(field)
+
+
+def _joined(first: list[np.ndarray], second: list[np.ndarray]) -> list:
+    return [np.concatenate(pair) for pair in zip(first, second, strict=True)]
 
 
 def _mean_reward_for_ever(reward, goes_on, cut, discount):

@@ -110,11 +110,17 @@ class NStepAccumulator:
         self.count[where] = 0
         return finished
 
-    def oldest(self, default: int) -> int:
-        """Return the smallest frame number that an open window needs."""
+    def oldest(self, default: int, frames: slice = slice(None)) -> int:
+        """Return the smallest frame number that an open window needs.
+
+        Args:
+            default: What is returned where none needs any.
+            frames: Which of the k frames count. Defaults to all.
+        """
         opened = (self._column < self.count[:, None])[..., None]
-        needed = opened & (self.start >= 0)
-        return int(self.start.min(where=needed, initial=default))
+        start = self.start[..., frames]
+        needed = opened & (start >= 0)
+        return int(start.min(where=needed, initial=default))
 
     def _take(self, done: np.ndarray, end: np.ndarray) -> Finished:
         environment, column = np.nonzero(done)

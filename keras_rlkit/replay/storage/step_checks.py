@@ -4,23 +4,25 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from keras_rlkit.replay.storage.array_checks import check_observation
-from keras_rlkit.utils import cast_values, casts_in_kind
+from keras_rlkit.replay.storage.action_layout import ActionLayout
+from keras_rlkit.replay.storage.observation_layout import ObservationLayout
 
-# Of what a batch holds: int32 actions and float32 rewards.
-LARGEST_ACTION = np.iinfo(np.int32).max
+# Of what a batch holds: float32 rewards.
 LARGEST_REWARD = np.finfo(np.float32).max
 
 
 class Step(NamedTuple):
-    """One checked step of N environments, all fields NumPy arrays."""
+    """One checked step of N environments.
 
-    observation: np.ndarray
-    action: np.ndarray
+    Observations and actions are lists of their arrays, all else NumPy arrays.
+    """
+
+    observation: list[np.ndarray]
+    action: list[np.ndarray]
     reward: np.ndarray
     terminated: np.ndarray
     truncated: np.ndarray
-    next_observation: np.ndarray
+    next_observation: list[np.ndarray]
     valid: np.ndarray
 
 
@@ -41,37 +43,6 @@ def _check_flags(name: str, value: Any, num_envs: int) -> np.ndarray:
             f"`{name}` must be boolean. Received: {name}.dtype={array.dtype}."
         )
     return array
-
-
-def check_action(
-    value: Any, num_envs: int, num_actions: int | None
-) -> np.ndarray:
-    """Return the discrete actions of a step, or raise if they are none.
-
-    Args:
-        value: What the caller gave.
-        num_envs: Number of environments N.
-        num_actions: Number of actions, or `None` if not known.
-
-    Returns:
-        Integer array [N].
-
-    Raises:
-        ValueError: If an action is no integer or out of range.
-    """
-    action = _check_rows("action", value, num_envs)
-    if not np.issubdtype(action.dtype, np.integer):
-        raise ValueError(
-            "`action` must be integers, the numbers of discrete actions. "
-            f"Received: action.dtype={action.dtype}."
-        )
-    limit = LARGEST_ACTION + 1 if num_actions is None else num_actions
-    if action.min() < 0 or action.max() >= limit:
-        raise ValueError(
-            f"`action` must be at least 0 and below {limit}. "
-            f"Received: action={action}."
-        )
-    return action
 
 
 def _check_reward(
@@ -95,18 +66,19 @@ def _check_reward(
 
 def check_step(
     step: tuple[Any, ...],
-    shape: tuple[int, ...],
-    dtype: np.dtype,
-    num_actions: int | None,
+    layout: ObservationLayout,
+    actions: ActionLayout,
+    num_envs: int,
     n_step: int = 1,
 ) -> Step:
     """Return a step as arrays, or raise if any part of it is wrong.
 
     Args:
-        step: The arguments of `ReplayBuffer.add`, in their order.
-        shape: Shape [N, *observation_shape] of observations.
-        dtype: Dtype of stored observations.
-        num_actions: Number of actions, or `None` if not known.
+        step: The arguments of `ReplayBuffer.add`, in their order, without
+            masks.
+        layout: What an observation consists of.
+        actions: What an action consists of.
+        num_envs: Number of environments N.
         n_step: How many rewards are added up, in float32 too. Defaults to 1.
 
     Returns:
@@ -116,42 +88,15 @@ def check_step(
         ValueError: If an argument has the wrong shape, dtype or values.
     """
     (now, action, reward, terminated, truncated, then, valid) = step
-    num_envs = shape[0]
     if valid is None:
         valid = np.ones(num_envs, bool)
     valid = _check_flags("valid", valid, num_envs)
     return Step(
-        check_observation("observation", now, shape, dtype),
-        check_action(action, num_envs, num_actions),
+        layout.check("observation", now, num_envs),
+        actions.check(action, num_envs),
         _check_reward(reward, num_envs, valid, n_step),
         _check_flags("terminated", terminated, num_envs),
         _check_flags("truncated", truncated, num_envs),
-        check_observation("next_observation", then, shape, dtype),
+        layout.check("next_observation", then, num_envs),
         valid,
     )
-
-
-def check_continuous_action(
-    value: Any, shape: tuple[int, ...], dtype: np.dtype
-) -> np.ndarray:
-    """Return continuous actions as an array, or raise if they are none.
-
-    Args:
-        value: What the caller gave.
-        shape: Shape [N, *action_shape] expected.
-        dtype: Dtype stored.
-
-    Raises:
-        ValueError: If shape, dtype or a value don't fit.
-    """
-    action = np.asarray(value)
-    if (
-        action.shape != shape
-        or not casts_in_kind(action.dtype, dtype)
-        or not np.isfinite(action).all()
-    ):
-        raise ValueError(
-            f"`action` must be finite numbers of shape {shape}. "
-            f"Received: action={action}."
-        )
-    return cast_values("action", action, dtype)

@@ -7,11 +7,12 @@ from keras_rlkit.replay.feeding.batch_forms import (
     to_batch,
     view_frames_last,
 )
+from keras_rlkit.replay.storage.observation_layout import ObservationLayout
 
 
 def make_draw(frames, weight=None):
     return Draw(
-        frames,
+        (frames,),
         action=np.array([1, 0], "int32"),
         reward=np.array([0.5, 2.0], "float32"),
         discount=np.array([0.9, 0.0], "float32"),
@@ -22,7 +23,8 @@ def make_draw(frames, weight=None):
 
 def test_observations_that_are_no_stacks():
     frames = np.arange(12).reshape(2, 2, 3)
-    observation, rest = to_batch(make_draw(frames), None)
+    layout = ObservationLayout((3,), "int64")
+    observation, rest = to_batch(make_draw(frames), layout)
     assert observation.tolist() == [[0, 1, 2], [3, 4, 5]]
     assert rest["next_observation"].tolist() == [[6, 7, 8], [9, 10, 11]]
     assert set(rest) == {"action", "reward", "discount", "next_observation"}
@@ -40,7 +42,8 @@ def test_stacks_have_their_frames_last(frames_last, copy, count):
     # stacks. Rows differ by 100, pixels by 10.
     row, pixel = np.meshgrid([0, 100], [0, 10], indexing="ij")
     frames = np.stack([row + pixel + number for number in range(count)])
-    observation, rest = to_batch(make_draw(frames), 3, frames_last)
+    layout = ObservationLayout((2, 3), "int64", 3)
+    observation, rest = to_batch(make_draw(frames), layout, frames_last)
     following = rest["next_observation"]
     assert observation.shape == following.shape == (2, 2, 3)
     assert observation[0].tolist() == [[0, 1, 2], [10, 11, 12]]
@@ -54,6 +57,7 @@ def test_stacks_have_their_frames_last(frames_last, copy, count):
 def test_weights_come_with_the_numbers_of_the_transitions():
     weight = np.array([0.25, 1.0], "float32")
     draw = make_draw(np.zeros((2, 2, 1)), weight)
-    _, rest, sample_weight = to_batch(draw, None)
+    layout = ObservationLayout((1,), "float64")
+    _, rest, sample_weight = to_batch(draw, layout)
     assert sample_weight is weight
     assert rest["index"].tolist() == [7, 3]

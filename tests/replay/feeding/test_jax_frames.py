@@ -6,7 +6,6 @@ from keras_rlkit.replay.feeding.jax_layout import DeviceLayout
 from tests.replay.feeding.device_players import (
     BATCH,
     COUNT,
-    STACK,
     Player,
     check,
     make,
@@ -18,8 +17,10 @@ if keras.backend.backend() != "jax":
 
 def test_a_frame_travels_once(monkeypatch):
     buffer = make()
-    layout = DeviceLayout(STACK, COUNT, buffer.feed.frames_on_device())
-    frames, read = buffer._ring.frames, []
+    layout = DeviceLayout(
+        buffer.feed.layout, COUNT, buffer.feed.frames_on_device()
+    )
+    (frames,), read = buffer._ring.stores, []
     original = frames.read
 
     def noted(slots):
@@ -42,7 +43,9 @@ def test_a_frame_travels_once(monkeypatch):
 
 def test_frames_that_were_replaced_travel_again():
     buffer, twin = make(), make()
-    layout = DeviceLayout(STACK, COUNT, buffer.feed.frames_on_device())
+    layout = DeviceLayout(
+        buffer.feed.layout, COUNT, buffer.feed.frames_on_device()
+    )
     Player(3).play([buffer], 20)
     buffer.feed.draw(BATCH, layout=layout)
     Player(4).play([twin], 20)
@@ -58,7 +61,7 @@ def test_data_sets_share_the_frames():
 
 def test_what_the_device_cannot_hold_travels_with_each_draw():
     buffer = make(dtype="float64")
-    assert not DeviceFrames.fits(buffer._ring.frames)
+    assert not DeviceFrames.fit(buffer._ring.stores)
     assert buffer.feed.frames_on_device() is None
 
 
@@ -66,7 +69,7 @@ def test_what_the_device_cannot_hold_travels_with_each_draw():
 def test_half_of_the_memory_left_is_taken(left, fits, monkeypatch):
     import jax
 
-    frames = make()._ring.frames
+    (frames,) = make()._ring.stores
     needed = frames.num_frames * 6
 
     class Device:
@@ -75,4 +78,4 @@ def test_half_of_the_memory_left_is_taken(left, fits, monkeypatch):
             return {"bytes_limit": limit, "bytes_in_use": 1000}
 
     monkeypatch.setattr(jax, "local_devices", lambda: [Device()])
-    assert DeviceFrames.fits(frames) == fits
+    assert DeviceFrames.fit([frames]) == fits

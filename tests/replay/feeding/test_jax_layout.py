@@ -5,7 +5,6 @@ from keras_rlkit.replay import Prioritized, Uniform
 from keras_rlkit.replay.feeding.jax_layout import DeviceLayout
 from tests.replay.feeding.device_players import (
     COUNT,
-    STACK,
     Player,
     check,
     make,
@@ -20,7 +19,9 @@ if keras.backend.backend() != "jax":
 @pytest.mark.parametrize("sampler", [Uniform, Prioritized])
 def test_the_device_gathers_what_the_buffer_would(storage, sampler, n_step):
     buffer, twin = (make(storage, sampler, n_step) for _ in range(2))
-    layout = DeviceLayout(STACK, COUNT, buffer.feed.frames_on_device())
+    layout = DeviceLayout(
+        buffer.feed.layout, COUNT, buffer.feed.frames_on_device()
+    )
     assert layout.takes_slots
     player = Player(1)
     # Seven times around the ring, in pieces of different sizes.

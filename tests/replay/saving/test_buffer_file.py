@@ -167,7 +167,7 @@ def test_files_of_others(tmp_path):
     savez(path, header=header)
     with pytest.raises(
         ValueError,
-        match="`path` must be a file of `ReplayBuffer.save`, version 2. Receiv"
+        match="`path` must be a file of `ReplayBuffer.save`, version 3. Receiv"
         "ed: path='.*other' with format='mine', version=None.",
     ):
         ReplayBuffer.load(path)
@@ -175,11 +175,11 @@ def test_files_of_others(tmp_path):
 
 def test_files_of_another_version(tmp_path, monkeypatch):
     path = tmp_path / "replay"
-    monkeypatch.setattr(buffer_file, "VERSION", 3)
+    monkeypatch.setattr(buffer_file, "VERSION", 4)
     make_buffer().save(path)
     monkeypatch.undo()
     with pytest.raises(
-        ValueError, match=r"version 2\. Received: .*version=3\."
+        ValueError, match=r"version 3\. Received: .*version=4\."
     ):
         ReplayBuffer.load(path)
 

@@ -6,17 +6,25 @@ import pytest
 from gymnasium import spaces
 
 from keras_rlkit.environments import as_vector
-from keras_rlkit.replay.storage.environment_spaces import check_space
+from keras_rlkit.replay.storage.environment_spaces import (
+    read_transition_spaces,
+)
 
 
 def test_spaces():
-    expected = ((4,), np.dtype("float32"), 1, 2)
+    expected = {
+        "observation_shape": (4,),
+        "observation_dtype": np.dtype("float32"),
+        "num_envs": 1,
+        "num_actions": 2,
+    }
     environment = gymnasium.make("CartPole-v1")
-    assert check_space(environment) == expected
-    assert check_space(as_vector(environment)) == expected
+    assert read_transition_spaces(environment) == expected
+    assert read_transition_spaces(as_vector(environment)) == expected
     vector = gymnasium.make_vec("CartPole-v1", num_envs=3)
-    assert check_space(vector) == ((4,), np.dtype("float32"), 3, 2)
-    assert type(check_space(vector)[3]) is int
+    read = read_transition_spaces(vector)
+    assert read == {**expected, "num_envs": 3}
+    assert type(read["num_actions"]) is int
 
 
 def environment_with(observations=None, actions=None):
@@ -38,14 +46,50 @@ def test_actions_that_are_not_discrete(actions):
     with pytest.raises(
         ValueError, match=r"`environment` must have discrete actions\. Recei"
     ):
-        check_space(environment_with(actions=actions))
+        read_transition_spaces(environment_with(actions=actions))
 
 
-def test_observations_that_are_no_single_array():
-    both = spaces.Dict({"a": spaces.Discrete(2), "b": spaces.Discrete(2)})
+def test_nests_of_observations():
+    nest = spaces.Dict(
+        {
+            "image": spaces.Box(0, 255, (4, 4, 1), "uint8"),
+            "rest": spaces.Tuple(
+                [spaces.Discrete(3), spaces.MultiBinary(2), spaces.Box(0, 1)]
+            ),
+        }
+    )
+    read = read_transition_spaces(environment_with(observations=nest))
+    assert read["observation_shape"] == {
+        "image": (4, 4, 1),
+        "rest": ((), (2,), (1,)),
+    }
+    assert read["observation_dtype"] == {
+        "image": np.dtype("uint8"),
+        "rest": (np.dtype("int64"), np.dtype("int8"), np.dtype("float32")),
+    }
+    assert "action_masks" not in read
+
+
+def test_a_mask_in_the_observation_is_no_part_of_it():
+    with_mask = spaces.Dict(
+        {
+            "action_mask": spaces.MultiBinary(2),
+            "observation": spaces.Box(0, 1, (3,)),
+        }
+    )
+    read = read_transition_spaces(environment_with(observations=with_mask))
+    assert read["observation_shape"] == {"observation": (3,)}
+    assert read["action_masks"] is True
+    alone = spaces.Dict({"action_mask": spaces.MultiBinary(2)})
+    read = read_transition_spaces(environment_with(observations=alone))
+    assert read["observation_shape"] == {"action_mask": (2,)}
+
+
+def test_observations_that_are_no_arrays():
+    words = spaces.Dict({"a": spaces.Discrete(2), "b": spaces.Text(3)})
     with pytest.raises(
         ValueError,
-        match="`environment` must have one array as observation. Received: obs"
-        r"ervation_space=Dict.*\. Wrap it in `gymnasium.wrappers.FlattenObser",
+        match=r"`environment` must have arrays of numbers as observations .* "
+        r"Received: observation_space\['b'\]=Text.*\. Turn it into an array",
     ):
-        check_space(environment_with(observations=both))
+        read_transition_spaces(environment_with(observations=words))

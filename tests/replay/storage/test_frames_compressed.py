@@ -158,12 +158,12 @@ def test_contents_that_no_storage_can_have_written():
     buffer.feed.forget()
     whole = buffer.get_state()
     for name, value in (
-        ("frames_address", 2**40),
-        ("frames_address", -1),
-        ("frames_length", 2**20 + 1),
-        ("frames_place", 2**20),
-        ("frames_place", -1),
-        ("frames_open_count", 8),
+        ("frames_address_0", 2**40),
+        ("frames_address_0", -1),
+        ("frames_length_0", 2**20 + 1),
+        ("frames_place_0", 2**20),
+        ("frames_place_0", -1),
+        ("frames_open_count_0", 8),
     ):
         other = ReplayBuffer(50, (64, 64), "uint8", storage="compressed")
         arrays = dict(whole["arrays"])

@@ -2,31 +2,11 @@ import numpy as np
 import pytest
 
 from keras_rlkit.replay import ReplayBuffer
-from keras_rlkit.replay.storage.step_checks import check_action, check_step
+from keras_rlkit.replay.storage.action_layout import ActionLayout
+from keras_rlkit.replay.storage.observation_layout import ObservationLayout
+from keras_rlkit.replay.storage.step_checks import check_step
 
-
-@pytest.mark.parametrize("dtype", ["int64", "uint8", "int32"])
-def test_actions(dtype):
-    action = np.array([0, 5], dtype)
-    assert check_action(action, 2, num_actions=6) is action
-    assert check_action([2**31 - 1], 1, None).tolist() == [2**31 - 1]
-
-
-@pytest.mark.parametrize(
-    "action, num_actions, message",
-    [
-        ([0, 6], 6, r"`action` must be at least 0 and below 6\. Received: act"),
-        ([-1, 0], None, r"below 2147483648\. Received: action=\[-1  0\]\."),
-        # It would wrap to 0 where batches hold it, in int32.
-        ([2**32, 0], None, r"`action` must be at least 0 and below 2147483648"),
-        ([0.0, 1.0], 6, r"must be integers, .* Received: action.dtype=float64"),
-        ([True, False], 6, r"Received: action.dtype=bool\."),
-        ([[0, 1]], 6, r"must have shape \(2,\), .* action.shape=\(1, 2\)\."),
-    ],
-)
-def test_what_is_no_action(action, num_actions, message):
-    with pytest.raises(ValueError, match=message):
-        check_action(np.array(action), 2, num_actions)
+LAYOUT = ObservationLayout((3,), "uint8")
 
 
 def step(**changes):
@@ -40,12 +20,16 @@ def step(**changes):
         "valid": None,
         **changes,
     }
-    return check_step(tuple(rows.values()), (2, 3), np.dtype("uint8"), 2)
+    return check_step(tuple(rows.values()), LAYOUT, ActionLayout((), 2), 2)
 
 
 def test_a_step_of_lists_becomes_arrays():
     checked = step()
-    assert all(isinstance(array, np.ndarray) for array in checked)
+    arrays = [*checked.observation, *checked.action]
+    arrays += checked.next_observation
+    arrays += [a for a in checked if not isinstance(a, list)]
+    assert len(arrays) == 7
+    assert all(isinstance(array, np.ndarray) for array in arrays)
     assert checked.valid.tolist() == [True, True]
     assert checked.truncated.tolist() == [False, True]
 

@@ -2,11 +2,12 @@ import numpy as np
 import pytest
 
 from keras_rlkit.replay import Compressed, Disk, Memory
+from keras_rlkit.replay.storage.observation_layout import ObservationLayout
 from keras_rlkit.replay.storage.step_checks import Step
 from keras_rlkit.replay.storage.transition_ring import TransitionRing
 
 STEP = {
-    "action": np.array([0]),
+    "action": [np.array([0])],
     "reward": np.array([1.0]),
     "terminated": np.array([False]),
     "truncated": np.array([False]),
@@ -18,10 +19,8 @@ def make(**arguments):
     return TransitionRing(
         **{
             "capacity": 10,
-            "frame_shape": (4,),
-            "frame_dtype": np.dtype("uint8"),
+            "layout": ObservationLayout((4, 3), "uint8", 3),
             "num_envs": 1,
-            "stack": 3,
             "n_step": 1,
             "discount": 0.9,
             **arguments,
@@ -31,7 +30,7 @@ def make(**arguments):
 
 def add(store, now, then, **changes):
     def stack(numbers):
-        return np.repeat(np.array([numbers], "uint8")[..., None], 4, axis=-1)
+        return [np.repeat(np.array([[numbers]], "uint8"), 4, axis=1)]
 
     observations = {"observation": stack(now), "next_observation": stack(then)}
     store.add(Step(**{**STEP, **observations, **changes}))
@@ -39,7 +38,7 @@ def add(store, now, then, **changes):
 
 def numbers(draw):
     """One list of frames for each row: those of both observations."""
-    return draw.frames[..., 0].T.tolist()
+    return draw.frames[0][..., 0].T.tolist()
 
 
 def test_a_window_is_read_once_for_both_observations():
@@ -83,7 +82,7 @@ def test_weights_and_numbers_are_handed_through():
 def test_transitions_are_numbered_through():
     store = make(capacity=4)
     for t in range(11):
-        step = {"action": np.array([t])}
+        step = {"action": [np.array([t])]}
         add(store, [t, t + 1, t + 2], [t + 1, t + 2, t + 3], **step)
     assert (store.added, store.size) == (11, 4)
     draw = store.read(np.arange(7, 11), None)
@@ -113,17 +112,20 @@ def test_a_step_that_is_refused_changes_nothing():
 @pytest.mark.parametrize("num_envs", [1, 8])
 @pytest.mark.parametrize(
     "shape, dtype, stack",
-    [((84, 84), "uint8", 4), ((4,), "float32", 1), ((105, 80), "uint8", 3)],
+    [
+        ((84, 84, 4), "uint8", 4),
+        ((4,), "float32", None),
+        ((105, 80, 3), "uint8", 3),
+        ({"a": (84, 84, 4), "b": (16,)}, "uint8", {"a": 4}),
+    ],
 )
 def test_the_size_is_known_beforehand(
     storage, n_step, num_envs, shape, dtype, stack
 ):
     layout = {
         "capacity": 500,
-        "frame_shape": shape,
-        "frame_dtype": np.dtype(dtype),
+        "layout": ObservationLayout(shape, dtype, stack),
         "num_envs": num_envs,
-        "stack": stack,
         "n_step": n_step,
     }
     store = make(**layout, storage=storage)
@@ -135,7 +137,7 @@ def test_the_size_is_known_beforehand(
         held -= 2**20
     # Apart from the open windows of each environment, which are small.
     rest = held - sum(size)
-    assert 0 <= rest <= num_envs * (n_step * 60 + 200)
+    assert 0 <= rest <= num_envs * (n_step * 68 + 200)
 
 
 def test_small_observations_have_room_for_any_episode_length():

@@ -166,7 +166,7 @@ class CollectSteps(Collector):
         step = self.environment_steps - self._steps_of_warmup
         while self._owed >= self.environment.num_envs:
             with self._time.part("acting"):
-                action = self.policy(self.model, self._observation, step)
+                action = self._act(step)
             self._owed -= self._collect(action)
         self._write_logs(logs)
 
@@ -194,7 +194,7 @@ class CollectSteps(Collector):
 
     def _collect(self, action: np.ndarray) -> int:
         """Play one step and store it; return how many environments played."""
-        lives = self.environment.lives
+        lives, mask = self.environment.lives, self.environment.action_mask
         with self._time.part("environment"):
             observation, step = self._step(action)
         reward = step.reward
@@ -202,14 +202,8 @@ class CollectSteps(Collector):
             reward = np.clip(reward, *self.reward_range)
         terminated = step.terminated | self._life_lost(lives, step)
         with self._time.part("storing"):
-            self.buffer.add(
-                observation,
-                action,
-                reward,
-                terminated,
-                step.truncated,
-                step.next_observation,
-                step.valid,
+            self._store(
+                observation, mask, action, reward, terminated, step, step.valid
             )
         return int(np.count_nonzero(step.valid))
 

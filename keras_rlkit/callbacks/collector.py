@@ -17,6 +17,7 @@ from keras_rlkit.callbacks.episode_statistics import EpisodeStatistics
 from keras_rlkit.callbacks.missing_scores import prepare_score_readers
 from keras_rlkit.environments import Step, as_vector
 from keras_rlkit.environments.copies.call_counts import Calls, count_calls
+from keras_rlkit.policies.acting import act
 from keras_rlkit.policies.random_actions import (
     forbidden_actions,
     random_actions,
@@ -35,7 +36,8 @@ class Collector(keras.callbacks.Callback):
 
     Args:
         environment: Any gymnasium environment or vector environment.
-        policy: Called as `policy(model, observations, step)`.
+        policy: Called as `policy(model, observations, step)`, and with masks
+            as a fourth argument where the environment tells them.
         seed: Seed of the environment's first reset and of random actions.
 
     Logs:
@@ -58,7 +60,7 @@ class Collector(keras.callbacks.Callback):
         self.environment_steps = 0
         self._seed = seed
         self._random = make_generator(seed)
-        self._observation: np.ndarray | None = None
+        self._observation: Any = None
         self._statistics = EpisodeStatistics(self.environment.num_envs)
         self._returns: list[float] = []
         self._lengths: list[int] = []
@@ -147,7 +149,9 @@ class Collector(keras.callbacks.Callback):
         """
         self._observation = state["observation"]
         if self._observation is not None:
-            self._observation = np.array(self._observation)
+            self._observation = self.environment.as_observation(
+                self._observation
+            )
             observation = self.environment.set_state(state["environment"])
             if observation is not None:
                 self._observation = observation
@@ -171,6 +175,7 @@ class Collector(keras.callbacks.Callback):
             self._begin_episodes(self.environment.reset())
         self._may_begin_anew = False
         self._note_calls()
+        self._check_masks()
 
     def _begin_episodes(self, observation: np.ndarray) -> None:
         """Go on with new episodes; those under way have no score."""
@@ -217,9 +222,72 @@ class Collector(keras.callbacks.Callback):
         self.environment_steps += int(np.count_nonzero(step.valid))
         return observation, step
 
+    def _act(self, step: int) -> Any:
+        """Ask the policy what to do next."""
+        return act(
+            self.policy,
+            self.model,
+            self._observation,
+            step,
+            self.environment.action_mask,
+        )
+
+    def _store(
+        self,
+        observation: Any,
+        action_mask: np.ndarray | None,
+        action: Any,
+        reward: np.ndarray,
+        terminated: np.ndarray,
+        step: Step,
+        valid: np.ndarray,
+    ) -> None:
+        """Hand one step over to the buffer."""
+        masks = {}
+        if action_mask is not None:
+            masks = {
+                "action_mask": action_mask,
+                "next_action_mask": step.next_action_mask,
+            }
+        self.buffer.add(
+            observation,
+            action,
+            reward,
+            terminated,
+            step.truncated,
+            step.next_observation,
+            valid,
+            **masks,
+        )
+
+    def _check_masks(self) -> None:
+        """Raise unless the buffer stores the masks that there are."""
+        tells = self.environment.action_mask is not None
+        # A collector of one's own may have no buffer.
+        buffer = getattr(self, "buffer", None)
+        if buffer is None or getattr(buffer, "action_masks", False) == tells:
+            return
+        if tells:
+            raise ValueError(
+                "`buffer` must store the masks of allowed actions that the "
+                "environment tells: what is forbidden would be learned from "
+                "as if it could be done. Received: action_masks=False. Make "
+                "the buffer with `action_masks=True`, or ignore the masks with "
+                "`rlk.environments.as_vector(environment, action_masks=False)`."
+            )
+        raise ValueError(
+            "`environment` must tell masks of allowed actions for a buffer "
+            'with `action_masks`, in `info["action_mask"]` or under that key '
+            "of a dictionary of observations. Received: "
+            f"{self.environment.environment}, which doesn't."
+        )
+
     def _random_action(self) -> np.ndarray:
         forbidden = forbidden_actions(
-            self.model, self._observation, self.environment.num_actions
+            self.model,
+            self._observation,
+            self.environment.num_actions,
+            self.environment.action_mask,
         )
         return random_actions(self._random, forbidden)
 

@@ -16,6 +16,7 @@ from keras_rlkit.callbacks.episode_statistics import true_returns
 from keras_rlkit.callbacks.missing_scores import prepare_score_readers
 from keras_rlkit.callbacks.partner_checks import check_policy
 from keras_rlkit.environments import as_vector
+from keras_rlkit.policies.acting import act
 from keras_rlkit.utils import (
     check_non_negative_integer,
     check_positive_integer,
@@ -173,7 +174,9 @@ class EvaluatePolicy(keras.callbacks.Callback):
             if cut[played < share].all():
                 observation = environment.reset()
                 score[:], length[:], cut[:] = 0.0, 0, False
-            step = environment.step(self.policy(model, observation, steps))
+            mask = environment.action_mask
+            action = act(self.policy, model, observation, steps, mask)
+            step = environment.step(action)
             steps += count
             observation = step.to_act_on(observation)
             score += np.where(step.valid, step.reward, 0.0)

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 from keras_rlkit.policies.forward import forward
+from keras_rlkit.utils.nests import num_rows
 
 
 def policy_output_shape(model: keras.Model) -> tuple | None:
@@ -39,8 +40,8 @@ def evaluation_of(model: keras.Model) -> Callable | None:
     if not isinstance(shape, dict) or "value" not in shape:
         return None
 
-    def evaluate(observations, actions):
+    def evaluate(observations, actions, action_mask=None):
         value = forward(model, observations)["value"]
-        return np.reshape(value, [len(observations)]), None
+        return np.reshape(value, [num_rows(observations)]), None
 
     return evaluate

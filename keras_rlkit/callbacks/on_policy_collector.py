@@ -11,6 +11,7 @@ from keras_rlkit.callbacks.model_outputs import (
     evaluation_of,
     policy_output_shape,
 )
+from keras_rlkit.callbacks.normalized_inputs import input_of
 from keras_rlkit.callbacks.partner_checks import (
     check_buffer,
     check_distribution,
@@ -104,7 +105,7 @@ class OnPolicyCollector(Collector):
         if layers:
             observations = self.buffer.samples()[0]
             for layer in layers:
-                layer.update(observations)
+                layer.update(input_of(layer, observations))
 
     def get_state(self) -> dict[str, Any]:
         """Return what `set_state` needs; see `Collector.get_state`."""
@@ -142,9 +143,8 @@ class OnPolicyCollector(Collector):
 
     def _play(self, wanted: np.ndarray | bool = True) -> Step:
         """Play one step; store and score the rows that are wanted."""
-        action = self.policy(
-            self.model, self._observation, self.environment_steps
-        )
+        mask = self.environment.action_mask
+        action = self._act(self.environment_steps)
         # The environment clips; what is stored is the action as it was drawn,
         # which its log-probability belongs to.
         observation, step = self._step(action, wanted)
@@ -156,14 +156,8 @@ class OnPolicyCollector(Collector):
             self._reward_normalization.add(
                 reward, step.terminated | step.truncated, counted
             )
-        self.buffer.add(
-            observation,
-            action,
-            reward,
-            step.terminated,
-            step.truncated,
-            step.next_observation,
-            counted,
+        self._store(
+            observation, mask, action, reward, step.terminated, step, counted
         )
         return step
 

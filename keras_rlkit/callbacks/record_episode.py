@@ -19,6 +19,7 @@ from keras_rlkit.environments import VectorAdapter, as_vector, filmed_copy
 from keras_rlkit.environments.copies.wrapper_state import take_over
 from keras_rlkit.environments.film.film_step import film_step
 from keras_rlkit.policies import Gaussian, Greedy
+from keras_rlkit.policies.acting import act
 from keras_rlkit.utils import check_choice, check_positive_integer
 
 FORMATS = ("gif", "mp4")
@@ -131,9 +132,9 @@ class RecordEpisode(keras.callbacks.Callback):
         frames, score = [environment.render()], 0.0
         for steps in range(self.max_steps):
             # Only the first environment of a vector is seen.
-            step, frame = film_step(
-                environment, policy(model, observation, steps)
-            )
+            mask = environment.action_mask
+            action = act(policy, model, observation, steps, mask)
+            step, frame = film_step(environment, action)
             score += float(step.reward[0])
             if frame is not None:
                 frames.append(frame)

@@ -6,7 +6,7 @@ import numpy as np
 
 
 def check_discrete_actions(
-    actions: Any, num_envs: int, num_actions: int
+    actions: Any, num_envs: int, num_actions: int, name: str = "actions"
 ) -> np.ndarray:
     """Return `actions` as int64, or raise if one of them doesn't exist.
 
@@ -17,6 +17,7 @@ def check_discrete_actions(
         actions: Integers of shape [num_envs], of any integer dtype.
         num_envs: Number of environments.
         num_actions: Number of actions of each environment.
+        name: Name of the argument. Defaults to `"actions"`.
 
     Returns:
         int64 array of shape [num_envs], each in [0, num_actions).
@@ -27,15 +28,15 @@ def check_discrete_actions(
     actions = np.asarray(actions)
     if actions.shape != (num_envs,) or actions.dtype.kind not in "iu":
         raise ValueError(
-            f"`actions` must be integers of shape ({num_envs},), one per "
-            f"environment. Received: actions={actions!r} of shape "
+            f"`{name}` must be integers of shape ({num_envs},), one per "
+            f"environment. Received: {name}={actions!r} of shape "
             f"{actions.shape} and dtype {actions.dtype}."
         )
     actions = actions.astype(np.int64, copy=False)
     # Seen as unsigned, a negative number is a huge one: one look does for both.
     if actions.view(np.uint64).max() >= num_actions:
         raise ValueError(
-            f"`actions` must be in [0, {num_actions}). "
-            f"Received: actions={actions!r}."
+            f"`{name}` must be in [0, {num_actions}). "
+            f"Received: {name}={actions!r}."
         )
     return actions

@@ -6,34 +6,43 @@ import keras
 import numpy as np
 
 from keras_rlkit.models.policy_outputs import log_probability_of
+from keras_rlkit.ops import mask_actions
 from keras_rlkit.policies.forward import forward
 from keras_rlkit.replay.feeding.padded_size import padded_size
+from keras_rlkit.utils.nests import num_rows, take_rows
 
 # Rows that are evaluated at once: bounds the memory that images take.
 CHUNK = 4096
 
 
 def evaluate_in_chunks(
-    agent: Any, observation: np.ndarray, action: np.ndarray
+    agent: Any, observation: Any, action: Any, action_mask: Any
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Return values and log-probabilities, as `ActorCritic.evaluate_actions`.
 
     Args:
         agent: `ActorCritic`.
-        observation: Array [M, ...].
-        action: Integers [M], or floats [M, D].
+        observation: As `ActorCritic.evaluate_actions` takes it.
+        action: As `ActorCritic.evaluate_actions` takes it.
+        action_mask: As `ActorCritic.evaluate_actions` takes it.
     """
     values, log_probabilities = [], []
-    for start in range(0, len(action), CHUNK):
-        rows = np.arange(start, min(start + CHUNK, len(action)))
+    size = num_rows(observation)
+    for start in range(0, size, CHUNK):
+        rows = np.arange(start, min(start + CHUNK, size))
         # One of few sizes: each is compiled once.
         filled = np.resize(rows, padded_size(len(rows)))
-        output = forward(agent, observation[filled])
+        output = forward(agent, take_rows(observation, filled))
         values.append(np.asarray(output["value"])[: len(rows)])
         if agent.clip is not None:
+            policy_output = output["policy"]
+            if action_mask is not None:
+                policy_output = mask_actions(policy_output, action_mask[filled])
             log_probability = keras.ops.convert_to_numpy(
                 log_probability_of(
-                    agent.distribution, output["policy"], action[filled]
+                    agent.distribution,
+                    policy_output,
+                    take_rows(action, filled),
                 )
             )
             log_probabilities.append(log_probability[: len(rows)])

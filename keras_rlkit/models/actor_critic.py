@@ -282,19 +282,21 @@ class ActorCritic(Agent):
         )
 
     def evaluate_actions(
-        self, observation: np.ndarray, action: np.ndarray
+        self, observation: Any, action: Any, action_mask: Any = None
     ) -> tuple[np.ndarray, np.ndarray | None]:
         """Return values of states and log-probabilities of actions, eagerly.
 
         Args:
-            observation: Array [M, ...].
+            observation: Array [M, ...], or a nest of arrays.
             action: Integers [M], or floats [M, D].
+            action_mask: Booleans [M, A], the actions that were allowed, or
+                `None` for all. Defaults to `None`.
 
         Returns:
             float32 arrays [M] and [M]; the second is `None` without `clip`,
             since A2C does not use it.
         """
-        return evaluate_in_chunks(self, observation, action)
+        return evaluate_in_chunks(self, observation, action, action_mask)
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments, the networks serialized."""

@@ -49,8 +49,11 @@ class DoubleDQN(QLearningAgent):
         with or without `sample_weight`: `action` integers [B]; `reward`
         floats [B]; `discount` floats [B], gamma (to the power of n with
         n-step rewards) or 0 where the episode terminated: `next_observation`
-        is not seen there, and may be NaN. Batches drawn by
-        priorities also have `index`, integers [B]: which transitions they are.
+        is not seen there, and may be NaN. With masks there are `action_mask`
+        and `next_action_mask`, booleans [B, num_actions]: forbidden actions
+        are in no maximum. Batches drawn by priorities also have `index`,
+        integers [B]: which transitions they are. Observations may be nests of
+        arrays, as the network takes them.
 
     Output shape:
         Q values [B, num_actions].
@@ -117,8 +120,13 @@ class DoubleDQN(QLearningAgent):
         next_observation = transition["next_observation"]
         next_q_target = self.target_q(next_observation)
         if not self.double:
-            return q_learning_target(reward, discount, next_q_target)
-        next_q_online = self.q_network(next_observation, training=False)
+            next_q = self.allowed(next_q_target, transition, "next_action_mask")
+            return q_learning_target(reward, discount, next_q)
+        next_q_online = self.allowed(
+            self.q_network(next_observation, training=False),
+            transition,
+            "next_action_mask",
+        )
         return double_q_learning_target(
             reward, discount, next_q_online, next_q_target
         )

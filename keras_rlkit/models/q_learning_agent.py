@@ -20,6 +20,7 @@ from keras_rlkit.models.shared_layers import (
 from keras_rlkit.models.target_weights import TargetWeights
 from keras_rlkit.models.td_error_record import TDErrorRecord
 from keras_rlkit.ops import (
+    mask_actions,
     periodic_update,
     select_action_values,
     soft_update,
@@ -165,12 +166,26 @@ class QLearningAgent(Agent):
         target = keras.ops.expand_dims(target, -1)
         q_selected = keras.ops.expand_dims(q_selected, -1)
         self._td_error.update_state(keras.ops.abs(target - q_selected))
-        self._q_value.update_state(keras.ops.max(y_pred, axis=-1))
+        allowed = self.allowed(y_pred, y, "action_mask")
+        self._q_value.update_state(keras.ops.max(allowed, axis=-1))
         super().compute_metrics(x, target, q_selected, sample_weight)
         with self._added_losses.be(losses):
             return super().compute_loss(
                 x, target, q_selected, sample_weight, training=training
             )
+
+    @staticmethod
+    def allowed(q_values: Any, transition: dict[str, Any], key: str) -> Any:
+        """Return Q values with -inf for what a batch's mask forbids.
+
+        Args:
+            q_values: Tensor [B, num_actions].
+            transition: The dictionary of a batch.
+            key: `"action_mask"` or `"next_action_mask"`; without such a mask
+                the values are returned as they are.
+        """
+        mask = transition.get(key)
+        return q_values if mask is None else mask_actions(q_values, mask)
 
     def compute_target(self, transition: dict[str, Any]) -> Any:
         """Return what Q(s, a) should be, without gradient.

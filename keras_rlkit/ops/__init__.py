@@ -8,6 +8,7 @@ from keras_rlkit.ops.action_distributions import (
     probability_ratio,
     score_function_loss,
 )
+from keras_rlkit.ops.action_masks import mask_actions
 from keras_rlkit.ops.advantages import generalized_advantage_estimate
 from keras_rlkit.ops.policy_gradient import (
     clipped_surrogate_loss,
@@ -39,6 +40,7 @@ __all__ = [
     "generalized_advantage_estimate",
     "kl_estimate",
     "lambda_returns",
+    "mask_actions",
     "n_step_returns",
     "periodic_update",
     "policy_gradient_loss",

@@ -3,14 +3,15 @@
 import csv
 import pathlib
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
-Runs = str | pathlib.Path | Sequence[str | pathlib.Path]
+Files = str | pathlib.Path | Sequence[str | pathlib.Path]
 
 
 def learning_curve(
-    runs: Runs,
+    runs: Files | Mapping[str, Files],
     x: str,
     y: Mapping[str, str],
     path: str | pathlib.Path,
@@ -27,7 +28,8 @@ def learning_curve(
     straight line from one to the other.
 
     Args:
-        runs: Name of one file, or a list of names.
+        runs: Name of one file, or a list of names; or a dictionary of such by
+            label, to compare them: labels then stand before those of `y`.
         x: Column on the horizontal axis, e.g. `"environment_steps"`.
         y: Columns to draw, with the label of each.
         path: PNG (or PDF, SVG) file to write.
@@ -56,37 +58,19 @@ def learning_curve(
     """
     import matplotlib.figure
 
-    if isinstance(runs, (str, pathlib.Path)):
-        runs = [runs]
-    if not runs:
-        raise ValueError(
-            f"`runs` must name at least one file. Received: runs={runs!r}."
-        )
-    tables = [_read(run, (x, *y)) for run in runs]
-    length = min(len(table[x]) for table in tables)
     figure = matplotlib.figure.Figure(figsize=(7, 4.2), layout="constrained")
     axes = figure.subplots()
-    steps = np.mean([table[x][:length] for table in tables], axis=0)
-    for column, label in y.items():
-        # An epoch in which no run has a value has no mean.
-        known = ~np.isnan([table[column][:length] for table in tables]).all(
-            axis=0
-        )
-        values = np.array(
-            [_fill_gaps(table[x], table[column])[:length] for table in tables]
-        )
-        mean = np.nanmean(values[:, known], axis=0)
-        (line,) = axes.plot(steps[known], mean, label=label)
-        if len(tables) > 1:
-            spread = np.nanstd(values[:, known], axis=0)
-            axes.fill_between(
-                steps[known],
-                mean - spread,
-                mean + spread,
-                alpha=0.2,
-                color=line.get_color(),
-                linewidth=0,
+    groups = runs if isinstance(runs, Mapping) else {"": runs}
+    for group, files in groups.items():
+        if isinstance(files, (str, pathlib.Path)):
+            files = [files]
+        if not files:
+            raise ValueError(
+                f"`runs` must name at least one file. Received: runs={runs!r}."
             )
+        tables = [_read(run, (x, *y)) for run in files]
+        for column, label in y.items():
+            _draw(axes, tables, x, column, f"{group} {label}".strip())
     for label, value in (references or {}).items():
         axes.axhline(value, color="0.5", linestyle="--", linewidth=1)
         axes.annotate(
@@ -102,6 +86,31 @@ def learning_curve(
     axes.grid(alpha=0.3)
     axes.legend(loc="upper left")
     figure.savefig(path, dpi=120)
+
+
+def _draw(
+    axes: Any, tables: list[dict], x: str, column: str, label: str
+) -> None:
+    """Draw one column of several runs: their mean and spread."""
+    length = min(len(table[x]) for table in tables)
+    steps = np.mean([table[x][:length] for table in tables], axis=0)
+    # An epoch in which no run has a value has no mean.
+    known = ~np.isnan([table[column][:length] for table in tables]).all(axis=0)
+    values = np.array(
+        [_fill_gaps(table[x], table[column])[:length] for table in tables]
+    )
+    mean = np.nanmean(values[:, known], axis=0)
+    (line,) = axes.plot(steps[known], mean, label=label)
+    if len(tables) > 1:
+        spread = np.nanstd(values[:, known], axis=0)
+        axes.fill_between(
+            steps[known],
+            mean - spread,
+            mean + spread,
+            alpha=0.2,
+            color=line.get_color(),
+            linewidth=0,
+        )
 
 
 def _fill_gaps(x: np.ndarray, values: np.ndarray) -> np.ndarray:

@@ -5,11 +5,14 @@ from typing import Any
 import numpy as np
 
 from keras_rlkit.policies.forward import forward
+from keras_rlkit.utils.nests import num_rows
 
 OUTPUT_KEYS = ("policy", "logits")
 
 
-def action_scores(policy: Any, model: Any, observations: Any) -> np.ndarray:
+def action_scores(
+    policy: Any, model: Any, observations: Any, action_mask: Any = None
+) -> np.ndarray:
     """Return the model's number for each action, as a policy needs it.
 
     One call of `model.predict_on_batch`, or of what does the same sooner: one
@@ -18,16 +21,19 @@ def action_scores(policy: Any, model: Any, observations: Any) -> np.ndarray:
     Args:
         policy: The policy that asks: messages name its class.
         model: Keras model.
-        observations: Observations, [N, ...].
+        observations: Observations, [N, ...], or a nest of arrays.
+        action_mask: Booleans [N, A], the actions that are allowed, or `None`
+            for all. Defaults to `None`.
 
     Returns:
-        float64 array of Q values or logits, [N, A].
+        float64 array of Q values or logits, [N, A]; -inf for actions that are
+        forbidden.
 
     Raises:
         ValueError: If the model's output isn't [N, A], holds NaN, or has no
             finite best action in some row.
     """
-    name = type(policy).__name__
+    name, size = type(policy).__name__, num_rows(observations)
     outputs = forward(model, observations)
     output = output_of_actions(outputs)
     if output is None:
@@ -37,13 +43,15 @@ def action_scores(policy: Any, model: Any, observations: Any) -> np.ndarray:
             "Rename the output that scores the actions."
         )
     scores = np.asarray(output, dtype="float64")
-    if scores.ndim != 2 or len(scores) != len(observations):
+    if scores.ndim != 2 or len(scores) != size:
         raise ValueError(
             f"`{name}` needs a model that gives one number per action, "
-            f"[N, A] for N={len(observations)} observations. "
+            f"[N, A] for N={size} observations. "
             f"Received: output.shape={scores.shape}. "
             "End the model in a layer with one unit per action."
         )
+    if action_mask is not None:
+        scores = _masked(name, scores, action_mask)
     # NaN anywhere in a row is its maximum. -inf only forbids an action.
     bad_rows = np.flatnonzero(~np.isfinite(scores.max(axis=1)))
     if bad_rows.size:
@@ -56,6 +64,25 @@ def action_scores(policy: Any, model: Any, observations: Any) -> np.ndarray:
             "check the observations."
         )
     return scores
+
+
+def _masked(name: str, scores: np.ndarray, action_mask: Any) -> np.ndarray:
+    mask = np.asarray(action_mask, bool)
+    if mask.shape != scores.shape:
+        raise ValueError(
+            f"`action_mask` must have the shape of the model's output, "
+            f"{scores.shape}. Received: shape {mask.shape}."
+        )
+    rows = np.flatnonzero(~mask.any(axis=1))
+    if rows.size:
+        raise ValueError(
+            f"`{name}` cannot choose an action: `action_mask` forbids all. "
+            f"Received: {rows.size} such rows of {len(mask)}, row {rows[0]} "
+            "the first. Allow at least one action in each state that isn't "
+            "terminal."
+        )
+    # NaN must still be found where it is forbidden.
+    return np.where(mask | np.isnan(scores), scores, -np.inf)
 
 
 def output_of_actions(outputs: Any) -> Any:

@@ -42,7 +42,9 @@ class Categorical:
     def __init__(self, seed: int | None = None):
         self._generator = make_generator(seed)
 
-    def __call__(self, model: Any, observations: Any, step: int) -> np.ndarray:
+    def __call__(
+        self, model: Any, observations: Any, step: int, action_mask: Any = None
+    ) -> np.ndarray:
         """Draw an action for each observation.
 
         Args:
@@ -51,9 +53,11 @@ class Categorical:
                 `keras.ops.log` behind it. Of several outputs, the first one
                 counts, or in a dictionary the one under `"policy"`, else
                 under `"logits"`.
-            observations: NumPy array of observations, [N, ...], as the model
-                takes them.
+            observations: NumPy array of observations, [N, ...], or a nest of
+                arrays, as the model takes them.
             step: Environment steps taken so far. Not used.
+            action_mask: Booleans [N, A], the actions that are allowed, or
+                `None` for all. Defaults to `None`.
 
         Returns:
             int64 array of actions, [N].
@@ -62,7 +66,7 @@ class Categorical:
             ValueError: If the model's output isn't [N, A], holds NaN, or has
                 no finite largest entry in some row.
         """
-        logits = action_scores(self, model, observations)
+        logits = action_scores(self, model, observations, action_mask)
         # The largest of logits plus Gumbel noise is distributed as the
         # softmax: no exponential that could overflow, no sum to round.
         noise = self._generator.gumbel(size=logits.shape)

@@ -9,6 +9,7 @@ import numpy as np
 from keras_rlkit.policies.action_scores import action_scores
 from keras_rlkit.policies.random_actions import random_actions
 from keras_rlkit.utils import check_fraction, make_generator
+from keras_rlkit.utils.nests import num_rows
 
 # Schedules compute in float32, which may step over 0 or 1 by a rounding.
 _ROUNDING = 1e-6
@@ -18,8 +19,8 @@ class EpsilonGreedy:
     """Chooses a random action with probability epsilon, else the best one.
 
     Each row decides for itself. A random action is any of the actions that
-    the model doesn't forbid by -inf, with equal probability, the best one
-    included.
+    neither a mask nor the model, by -inf, forbids, with equal probability, the
+    best one included.
 
     Args:
         epsilon: Probability of a random action. A number in [0, 1], or a
@@ -73,7 +74,9 @@ class EpsilonGreedy:
         """
         return self._epsilon_at(0 if self._step is None else self._step)
 
-    def __call__(self, model: Any, observations: Any, step: int) -> np.ndarray:
+    def __call__(
+        self, model: Any, observations: Any, step: int, action_mask: Any = None
+    ) -> np.ndarray:
         """Choose an action for each observation.
 
         Args:
@@ -82,10 +85,12 @@ class EpsilonGreedy:
                 dictionary the one under `"policy"`, else under `"logits"`. It
                 is called where every row takes a random action too: which
                 ones are forbidden may depend on the state.
-            observations: NumPy array of observations, [N, ...], as the model
-                takes them.
+            observations: NumPy array of observations, [N, ...], or a nest of
+                arrays, as the model takes them.
             step: Environment steps taken so far, the argument of the
                 schedule.
+            action_mask: Booleans [N, A], the actions that are allowed, or
+                `None` for all. Defaults to `None`.
 
         Returns:
             int64 array of actions, [N]. The first of the best actions wins a
@@ -97,8 +102,8 @@ class EpsilonGreedy:
                 NaN, or has no finite best action in some row.
         """
         epsilon = self._epsilon_at(step)
-        explore = self._generator.random(len(observations)) < epsilon
-        scores = action_scores(self, model, observations)
+        explore = self._generator.random(num_rows(observations)) < epsilon
+        scores = action_scores(self, model, observations, action_mask)
         # For every row, so that the stream doesn't depend on who explores.
         drawn = random_actions(self._generator, scores == -np.inf)
         return np.where(explore, drawn, np.argmax(scores, axis=1))

@@ -29,16 +29,20 @@ class Greedy:
     # Whether actions are drawn from the model's own probabilities.
     draws = False
 
-    def __call__(self, model: Any, observations: Any, step: int) -> np.ndarray:
+    def __call__(
+        self, model: Any, observations: Any, step: int, action_mask: Any = None
+    ) -> np.ndarray:
         """Choose an action for each observation.
 
         Args:
             model: Keras model that gives Q values or logits, [N, A]. Of
                 several outputs, the first one counts, or in a dictionary the
                 one under `"policy"`, else under `"logits"`.
-            observations: NumPy array of observations, [N, ...], as the model
-                takes them.
+            observations: NumPy array of observations, [N, ...], or a nest of
+                arrays, as the model takes them.
             step: Environment steps taken so far. Not used.
+            action_mask: Booleans [N, A], the actions that are allowed, or
+                `None` for all. Defaults to `None`.
 
         Returns:
             int64 array of actions, [N]. The first action wins a tie.
@@ -47,7 +51,9 @@ class Greedy:
             ValueError: If the model's output isn't [N, A], holds NaN, or has
                 no finite best action in some row.
         """
-        return np.argmax(action_scores(self, model, observations), axis=1)
+        return np.argmax(
+            action_scores(self, model, observations, action_mask), axis=1
+        )
 
     def get_state(self) -> dict[str, Any]:
         """Return what `set_state` needs to continue exactly: nothing.

@@ -6,6 +6,7 @@ import numpy as np
 
 from keras_rlkit.policies.action_scores import output_of_actions
 from keras_rlkit.policies.forward import forward
+from keras_rlkit.utils.nests import num_rows, take_rows
 
 
 def random_actions(
@@ -34,44 +35,65 @@ def random_actions(
 
 
 def forbidden_actions(
-    model: Any, observations: np.ndarray, num_actions: int
+    model: Any,
+    observations: Any,
+    num_actions: int,
+    action_mask: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Ask a model which actions it forbids by -inf.
+    """Ask a mask, and a model, which actions they forbid.
 
     Args:
         model: Keras model that `fit` trains, or what stands in for one.
         observations: Observations, [N, ...].
         num_actions: Number of actions A.
+        action_mask: Booleans [N, A], the actions that are allowed, or `None`
+            for all. Defaults to `None`.
 
     Returns:
-        Booleans [N, A]: all `False` where the model doesn't give a number for
-        each action, or isn't made for these observations as they are.
+        Booleans [N, A]. A model forbids by -inf; one that doesn't give a number
+        for each action, or isn't made for these observations as they are, is
+        not asked.
 
     Raises:
         ValueError: If a row forbids all actions.
     """
-    shape = len(observations), num_actions
+    shape = num_rows(observations), num_actions
     takes = getattr(model, "input_shape", None)
     output = None
     answers = hasattr(model, "predict_on_batch")
-    if answers and (takes is None or _fits(observations.shape, takes)):
+    if answers and (takes is None or _fits(observations, takes)):
         output = output_of_actions(forward(model, observations))
-    if output is None or np.shape(output) != shape:
-        return np.zeros(shape, bool)
-    forbidden = np.asarray(output, "float64") == -np.inf
+    forbidden = np.zeros(shape, bool)
+    if output is not None and np.shape(output) == shape:
+        forbidden = np.asarray(output, "float64") == -np.inf
+    if action_mask is not None:
+        forbidden |= ~action_mask
     rows = np.flatnonzero(forbidden.all(axis=1))
     if rows.size:
         raise ValueError(
-            "No random action can be chosen: the model's output is -inf for "
-            f"all {num_actions} actions in {rows.size} of {shape[0]} rows, "
-            f"row {rows[0]} the first. Received: the observation "
-            f"{observations[rows[0]]}. Leave at least one action allowed in "
-            "each state that isn't terminal."
+            "No random action can be chosen: the model's output is -inf, or "
+            f"the mask forbids, all {num_actions} actions in {rows.size} of "
+            f"{shape[0]} rows, row {rows[0]} the first. Received: the "
+            f"observation {take_rows(observations, rows[0])}. Leave at "
+            "least one action allowed in each state that isn't terminal."
         )
     return forbidden
 
 
-def _fits(shape: tuple[int, ...], takes: Any) -> bool:
+def _fits(observations: Any, takes: Any) -> bool:
+    if isinstance(observations, dict):
+        return (
+            isinstance(takes, dict)
+            and set(takes) == set(observations)
+            and all(_fits(observations[key], takes[key]) for key in takes)
+        )
+    if isinstance(observations, (tuple, list)):
+        return (
+            isinstance(takes, (tuple, list))
+            and len(takes) == len(observations)
+            and all(map(_fits, observations, takes))
+        )
+    shape = observations.shape
     return (
         isinstance(takes, tuple)
         and len(takes) == len(shape)

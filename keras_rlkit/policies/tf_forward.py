@@ -13,7 +13,10 @@ def can_compile(model: keras.Model, observations: Any) -> bool:
 
     return (
         not model.run_eagerly
-        and isinstance(observations, np.ndarray)
+        and all(
+            isinstance(leaf, np.ndarray)
+            for leaf in keras.tree.flatten(observations)
+        )
         and not tf.distribute.has_strategy()
         and model.distribute_strategy is tf.distribute.get_strategy()
     )
@@ -35,16 +38,25 @@ class Forward:
         self._to_tensor = tf.constant
         self._functions: dict[tuple, Any] = {}
 
-    def __call__(self, model: keras.Model, observations: np.ndarray) -> Any:
+    def __call__(self, model: keras.Model, observations: Any) -> Any:
         """Return the model's output."""
-        signature = observations.shape[1:], observations.dtype
+        if isinstance(observations, np.ndarray):
+            signature: Any = observations.shape[1:], observations.dtype
+            tensors = self._to_tensor(observations)
+        else:
+            signature = tuple(
+                (path, leaf.shape[1:], leaf.dtype)
+                for path, leaf in keras.tree.flatten_with_path(observations)
+            )
+            tensors = keras.tree.map_structure(self._to_tensor, observations)
         function = self._functions.get(signature)
         if function is None:
-            function = self._functions[signature] = _trace(model, *signature)
-        return function(self._to_tensor(observations))
+            function = _trace(model, observations)
+            self._functions[signature] = function
+        return function(tensors)
 
 
-def _trace(model: keras.Model, shape: tuple, dtype: np.dtype) -> Any:
+def _trace(model: keras.Model, like: Any) -> Any:
     import tensorflow as tf
 
     reference = weakref.ref(model)
@@ -53,6 +65,8 @@ def _trace(model: keras.Model, shape: tuple, dtype: np.dtype) -> Any:
     def step(observations: Any) -> Any:
         return reference().predict_step((observations,))
 
-    spec = tf.TensorSpec((None, *shape), dtype)
+    spec = keras.tree.map_structure(
+        lambda leaf: tf.TensorSpec((None, *leaf.shape[1:]), leaf.dtype), like
+    )
     compiled = tf.function(step, jit_compile=bool(model.jit_compile))
     return compiled.get_concrete_function(spec)

@@ -2,6 +2,7 @@
 
 import functools
 
+import hypothesis
 import numpy as np
 import pytest
 from hypothesis import strategies as st
@@ -75,6 +76,9 @@ class NestsAgainstOracle(ReplayAgainstOracle):
 
 
 TestNestsAgainstOracle = NestsAgainstOracle.TestCase
+# A program over nests takes long: fewer of them, unless it is night.
+if hypothesis.settings().max_examples < 1_000:
+    TestNestsAgainstOracle.settings = hypothesis.settings(max_examples=15)
 
 
 @pytest.mark.parametrize("storage", STORAGES)

@@ -11,19 +11,23 @@ from keras_rlkit.environments.adapters.vector_environment_adapter import (
 )
 
 
-def as_vector(environment: Any) -> VectorAdapter:
+def as_vector(environment: Any, action_masks: bool = True) -> VectorAdapter:
     """Give any gymnasium environment the one interface of `VectorAdapter`.
 
     Args:
         environment: A `gymnasium.Env`, a `gymnasium.vector.VectorEnv` in any
             autoreset mode, wrapped or not, or a `VectorAdapter`.
+        action_masks: Whether masks of allowed actions are read where the
+            environment tells them, in `info["action_mask"]` or under that key
+            of a dictionary of observations. Without, every action counts as
+            allowed. Defaults to `True`.
 
     Returns:
         A `VectorAdapter`; the same one if `environment` is one already.
 
     Raises:
         ValueError: If `environment` is nothing of these, or its observations
-            or actions are no plain arrays.
+            or actions are no arrays, nor nests of arrays.
 
     Example:
 
@@ -41,9 +45,9 @@ def as_vector(environment: Any) -> VectorAdapter:
     import gymnasium
 
     if isinstance(environment, gymnasium.vector.VectorEnv):
-        return VectorEnvironmentAdapter(environment)
+        return VectorEnvironmentAdapter(environment, action_masks)
     if isinstance(environment, gymnasium.Env):
-        return SingleEnvironmentAdapter(environment)
+        return SingleEnvironmentAdapter(environment, action_masks)
     raise ValueError(
         "`environment` must be a `gymnasium.Env` or a "
         "`gymnasium.vector.VectorEnv`, such as `gymnasium.make(name)` gives. "

@@ -1,7 +1,8 @@
 """What one step of several environments brought."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import keras
 import numpy as np
 
 
@@ -9,7 +10,7 @@ class Step(NamedTuple):
     """What one step of `num_envs` environments brought, one row for each.
 
     Where no episode ended, `next_observation` and `observation` are the same
-    array.
+    object. Observations are arrays, or nests of arrays as the space is one.
 
     Attributes:
         next_observation: [num_envs, ...], what followed the action: at an
@@ -30,19 +31,25 @@ class Step(NamedTuple):
             ended here, where the environment tells it in `info["episode"]` as
             gymnasium's `RecordEpisodeStatistics` does, NaN elsewhere; `None`
             if no row tells.
+        action_mask: bool [num_envs, A], the actions that are allowed in
+            `observation`; `None` where the environment doesn't tell. In a row
+            whose next action is ignored, all are.
+        next_action_mask: As `action_mask`, of `next_observation`.
     """
 
-    next_observation: np.ndarray
+    next_observation: Any
     reward: np.ndarray
     terminated: np.ndarray
     truncated: np.ndarray
     valid: np.ndarray
-    observation: np.ndarray
+    observation: Any
     lives: np.ndarray | None
     next_lives: np.ndarray | None = None
     episode_return: np.ndarray | None = None
+    action_mask: np.ndarray | None = None
+    next_action_mask: np.ndarray | None = None
 
-    def to_act_on(self, before: np.ndarray) -> np.ndarray:
+    def to_act_on(self, before: Any) -> Any:
         """Return the observations that a policy is asked about.
 
         `observation`, but not the final one that an environment shows until
@@ -55,6 +62,10 @@ class Step(NamedTuple):
         ended = self.terminated | self.truncated
         if self.observation is not self.next_observation or not ended.any():
             return self.observation
-        shown = self.observation.copy(order="K")
-        shown[ended] = before[ended]
-        return shown
+
+        def shown(now: np.ndarray, before: np.ndarray) -> np.ndarray:
+            now = now.copy(order="K")
+            now[ended] = before[ended]
+            return now
+
+        return keras.tree.map_structure(shown, self.observation, before)

@@ -9,7 +9,11 @@ from keras_rlkit.environments.adapters.action_batches import (
     action_batch,
     is_discrete,
 )
-from keras_rlkit.environments.adapters.space_checks import check_array_space
+from keras_rlkit.environments.adapters.action_masks import mask_batch
+from keras_rlkit.environments.adapters.observation_arrays import (
+    ObservationArrays,
+)
+from keras_rlkit.environments.adapters.space_checks import check_action_space
 from keras_rlkit.environments.adapters.step import Step
 from keras_rlkit.environments.copies.attribute_copies import (
     copy_attributes,
@@ -17,11 +21,7 @@ from keras_rlkit.environments.copies.attribute_copies import (
     restore_attributes,
 )
 from keras_rlkit.environments.copies.parts_inside import objects_inside
-from keras_rlkit.utils import (
-    cast_values,
-    casts_in_kind,
-    check_non_negative_integer,
-)
+from keras_rlkit.utils import MASK_KEY, check_non_negative_integer
 
 
 class VectorAdapter:
@@ -35,9 +35,14 @@ class VectorAdapter:
         environment: The gymnasium environment behind it.
         num_envs: Number of environments, and of rows in every array.
         observation_space: Space of one environment's observation.
-        observation_shape: Shape of one environment's observation, a tuple.
-        observation_dtype: `np.dtype` of observations.
+        observation_shape: Shape of one environment's observation, a tuple; or
+            a nest of shapes, as the space is a nest. A mask in the observation
+            is no part of it.
+        observation_dtype: `np.dtype` of observations, or a nest of such.
         action_space: Space of one environment's action.
+        reads_action_masks: Whether masks are read where there are any.
+        action_mask: Booleans [num_envs, A], the actions that are allowed in
+            the observation returned last, as `Step.action_mask`.
         lives: Lives left in the observation returned last, as `Step.lives`.
 
     Example:
@@ -63,12 +68,15 @@ class VectorAdapter:
         num_envs: int,
         observation_space: Any,
         action_space: Any,
+        action_masks: bool = True,
     ):
         self.environment = environment
         self.num_envs = num_envs
         self.observation_space = observation_space
         self.action_space = action_space
         self.lives = None
+        self.action_mask: np.ndarray | None = None
+        self.reads_action_masks = action_masks
         # Whether the state can be copied, and else the seed that it follows.
         self._copyable = True
         self._settled: dict[str, Any] = {}
@@ -76,10 +84,10 @@ class VectorAdapter:
         # Classes of the objects that one just made and once reset holds.
         self._known = set(objects_inside(environment))
         self._has_begun = False
-        check_array_space("observation", observation_space)
-        check_array_space("action", action_space)
-        self.observation_shape = tuple(observation_space.shape)
-        self.observation_dtype = np.dtype(observation_space.dtype)
+        check_action_space(action_space)
+        self._arrays = ObservationArrays(observation_space)
+        self.observation_shape = self._arrays.shape
+        self.observation_dtype = self._arrays.dtype
 
     @property
     def num_actions(self) -> int:
@@ -93,7 +101,7 @@ class VectorAdapter:
             )
         return int(self.action_space.n)
 
-    def reset(self, seed: int | None = None) -> np.ndarray:
+    def reset(self, seed: int | None = None) -> Any:
         """Start a new episode in every environment.
 
         Args:
@@ -101,7 +109,7 @@ class VectorAdapter:
                 lets the environments' randomness run on.
 
         Returns:
-            First observations, [num_envs, ...].
+            First observations, [num_envs, ...], or a nest of such.
 
         Raises:
             ValueError: If observations don't have the shape of their space,
@@ -112,15 +120,12 @@ class VectorAdapter:
         if seed is not None:
             seed = check_non_negative_integer("seed", seed)
         observation, info = self.environment.reset(seed=seed)
+        observation, mask = self._arrays.take_mask(observation)
         observation = self._batch(observation)
-        shape = (self.num_envs, *self.observation_shape)
-        if observation.shape != shape:
-            raise ValueError(
-                "`environment` must give observations of the shape that its "
-                f"observation space has. Received: {observation.shape} instead "
-                f"of {shape}."
-            )
+        self._arrays.check_shape(observation, self.num_envs)
+        info = self._told(info)
         self.lives = self._read_lives(info)
+        self.action_mask = self._read_mask(mask, info)
         if not self._has_begun:
             self._has_begun = True
             self._known |= set(objects_inside(self.environment))
@@ -130,9 +135,10 @@ class VectorAdapter:
         """Act once in every environment.
 
         Args:
-            actions: [num_envs, ...]. Discrete actions are integers that count
-                from 0, also where the environment's own count from elsewhere.
-                Those of a `Box` are clipped to its bounds.
+            actions: [num_envs, ...], or a nest of such as the space is one.
+                Discrete actions are integers that count from 0, also where the
+                environment's own count from elsewhere. Those of a `Box` are
+                clipped to its bounds.
 
         Returns:
             A `Step`.
@@ -144,7 +150,7 @@ class VectorAdapter:
         """
         raise NotImplementedError
 
-    def settle(self, seed: int) -> np.ndarray | None:
+    def settle(self, seed: int) -> Any:
         """Bring the environments into a state that `get_state` can tell.
 
         Environments whose whole state is numbers and arrays, as gymnasium's
@@ -188,7 +194,7 @@ class VectorAdapter:
             "adapter": self._own_state(),
         }
 
-    def set_state(self, state: dict[str, Any]) -> np.ndarray | None:
+    def set_state(self, state: dict[str, Any]) -> Any:
         """Continue from a state that `get_state` returned.
 
         Args:
@@ -213,6 +219,14 @@ class VectorAdapter:
         restore_attributes(self.environment, state["environment"])
         self._restore_own_state(state["adapter"])
         return None
+
+    def as_observation(self, saved: Any) -> Any:
+        """Return an observation that was saved in the form of the space.
+
+        Args:
+            saved: The same nest of arrays, maybe with lists for tuples.
+        """
+        return self._arrays.cast(saved, copy=True)
 
     def render(self) -> np.ndarray:
         """Return what environment 0 looks like now.
@@ -244,28 +258,24 @@ class VectorAdapter:
         """Release what the environments hold: processes, threads, windows."""
         self.environment.close()
 
-    def _actions(self, actions: Any) -> np.ndarray:
+    def _actions(self, actions: Any) -> Any:
         return action_batch(actions, self.action_space, self.num_envs)
 
-    def _cast(self, observation: Any, copy: bool) -> np.ndarray:
-        array, dtype = np.asarray(observation), self.observation_dtype
-        if array.dtype == dtype:
-            return array.copy(order="K") if copy else array
-        if not casts_in_kind(array.dtype, dtype):
-            # Floats in a space of integers would lose their fractions unseen.
-            raise TypeError(
-                "`observation` must have the dtype of the environment's "
-                "observation space, or one that casts to it without loss of "
-                f"kind, not go from {array.dtype!r} to {dtype!r}. Declare the "
-                "space with the dtype that the environment returns."
-            )
-        return cast_values(
-            "observation",
-            array,
-            dtype,
-            " Scale it in the environment, or declare a wider dtype in its "
-            "observation space.",
-        )
+    def _read_mask(self, mask: Any, info: dict[str, Any]) -> Any:
+        """Return the mask of an observation, or `None` if nobody tells."""
+        if not self.reads_action_masks:
+            return None
+        if mask is None and np.all(info.get(f"_{MASK_KEY}", True)):
+            mask = info.get(MASK_KEY)
+        if mask is None:
+            if self.action_mask is not None:
+                raise ValueError(
+                    "`environment` must tell `action_mask` with every "
+                    "observation, or with none. Received: an info with the "
+                    f"keys {sorted(info)}."
+                )
+            return None
+        return mask_batch(mask, self.action_space, self.num_envs)
 
     def _rows(self, name: str, values: Any, dtype: Any) -> np.ndarray:
         # Some environments return arrays of one where a number is meant.
@@ -279,13 +289,18 @@ class VectorAdapter:
         return array.reshape(self.num_envs)
 
     def _own_state(self) -> dict[str, Any]:
-        return {"lives": self.lives}
+        return {"lives": self.lives, "action_mask": self.action_mask}
 
     def _restore_own_state(self, state: dict[str, Any]) -> None:
-        lives = state["lives"]
-        self.lives = None if lives is None else np.array(lives)
+        for name in ("lives", "action_mask"):
+            value = state[name]
+            setattr(self, name, None if value is None else np.array(value))
 
-    def _batch(self, observation: Any) -> np.ndarray:
+    def _told(self, info: Any) -> dict[str, Any]:
+        """Return an info as one dictionary."""
+        return info
+
+    def _batch(self, observation: Any) -> Any:
         raise NotImplementedError
 
     def _read_lives(self, info: dict[str, Any]) -> np.ndarray | None:

@@ -1,15 +1,20 @@
 """The interface of `VectorAdapter` for a `gymnasium.vector.VectorEnv`."""
 
+import operator
+from collections.abc import Sequence
 from typing import Any
 
+import keras
 import numpy as np
 
+from keras_rlkit.environments.adapters.action_masks import mask_batch
 from keras_rlkit.environments.adapters.step import Step
 from keras_rlkit.environments.adapters.vector_adapter import VectorAdapter
 from keras_rlkit.environments.atari.atari_environment import AtariEnvironment
+from keras_rlkit.utils import MASK_KEY
 
 # What is read of an info.
-INFO_KEYS = ("lives", "final_obs", "final_info", "episode", "r")
+INFO_KEYS = ("lives", "final_obs", "final_info", "episode", "r", MASK_KEY)
 
 
 class _Options(dict):
@@ -27,12 +32,13 @@ class _Options(dict):
 class VectorEnvironmentAdapter(VectorAdapter):
     """A `gymnasium.vector.VectorEnv` in any autoreset mode."""
 
-    def __init__(self, environment: Any):
+    def __init__(self, environment: Any, action_masks: bool = True):
         super().__init__(
             environment,
             int(environment.num_envs),
             environment.single_observation_space,
             environment.single_action_space,
+            action_masks,
         )
         batch_size = getattr(environment.unwrapped, "batch_size", self.num_envs)
         if batch_size != self.num_envs:
@@ -45,7 +51,7 @@ class VectorEnvironmentAdapter(VectorAdapter):
         self._reuses_arrays = not _returns_new_arrays(environment)
         self._ended = np.zeros(self.num_envs, bool)
 
-    def reset(self, seed: int | None = None) -> np.ndarray:
+    def reset(self, seed: int | None = None) -> Any:
         """Start a new episode everywhere; see `VectorAdapter.reset`."""
         observation = super().reset(seed)
         # An `AsyncVectorEnv` without shared memory still makes, after a reset,
@@ -59,8 +65,10 @@ class VectorEnvironmentAdapter(VectorAdapter):
         observation, reward, terminated, truncated, info = (
             self.environment.step(self._actions(actions))
         )
-        info = _joined(info)
+        info = self._told(info)
+        observation, mask = self._arrays.take_mask(observation)
         next_observation = observation = self._batch(observation)
+        self.action_mask = next_mask = self._read_mask(mask, info)
         terminated = self._rows("terminated", terminated, bool)
         truncated = self._rows("truncated", truncated, bool)
         self.lives = next_lives = self._read_lives(info)
@@ -73,10 +81,14 @@ class VectorEnvironmentAdapter(VectorAdapter):
         if ended.any():
             episode_return = self._read_return(info, ended)
             if self._autoreset_mode == "SameStep":
-                next_observation = self._replace_rows(
-                    observation, ended, _final_observation(info, ended)
-                )
                 final = info.get("final_info", {})
+                next_observation, next_mask = self._replace_rows(
+                    observation,
+                    next_mask,
+                    ended,
+                    _final_observation(info, ended),
+                    final,
+                )
                 next_lives = _with_rows(
                     next_lives, ended, self._read_lives(final)
                 )
@@ -84,6 +96,9 @@ class VectorEnvironmentAdapter(VectorAdapter):
                 episode_return = told if told is not None else episode_return
             elif self._autoreset_mode == "Disabled":
                 observation = self._restart(observation, ended)
+            elif self.action_mask is not None:
+                # What is done there is ignored.
+                self.action_mask = self.action_mask | ended[:, None]
         return Step(
             next_observation,
             self._rows("reward", reward, np.float64),
@@ -94,27 +109,56 @@ class VectorEnvironmentAdapter(VectorAdapter):
             self.lives,
             next_lives,
             episode_return,
+            self.action_mask,
+            next_mask,
         )
 
-    def _restart(
-        self, observation: np.ndarray, ended: np.ndarray
-    ) -> np.ndarray:
+    def _restart(self, observation: Any, ended: np.ndarray) -> Any:
         first, info = self.environment.reset(
             options=_Options(reset_mask=ended.copy())
         )
-        self.lives = _with_rows(
-            self.lives, ended, self._read_lives(_joined(info))
+        info = self._told(info)
+        self.lives = _with_rows(self.lives, ended, self._read_lives(info))
+        observation, self.action_mask = self._replace_rows(
+            observation, self.action_mask, ended, _rows_of(first), info
         )
-        return self._replace_rows(observation, ended, first)
+        return observation
 
     def _replace_rows(
-        self, array: np.ndarray, rows: np.ndarray, source: Any
-    ) -> np.ndarray:
+        self,
+        observation: Any,
+        mask: np.ndarray | None,
+        rows: np.ndarray,
+        source: Any,
+        info: dict[str, Any],
+    ) -> tuple[Any, np.ndarray | None]:
+        """Return observations and masks with some rows from elsewhere."""
         # "K" keeps the memory layout: images may be channels-last views.
-        replaced = array.copy(order="K")
+        observation = keras.tree.map_structure(
+            lambda array: array.copy(order="K"), observation
+        )
+        mask = None if mask is None else mask.copy()
         for row in np.flatnonzero(rows):
-            replaced[row] = self._cast(source[row], copy=False)
-        return replaced
+            one, own_mask = self._arrays.take_mask(source[row])
+            keras.tree.map_structure(
+                lambda array, value, row=row: operator.setitem(
+                    array, row, value
+                ),
+                observation,
+                self._arrays.cast(one, copy=False),
+            )
+            if mask is not None:
+                if own_mask is None and MASK_KEY in info:
+                    own_mask = _rows_of(info[MASK_KEY])[row]
+                if own_mask is None:
+                    raise ValueError(
+                        "`environment` must tell `action_mask` with every "
+                        "observation, also with the last one of an episode, "
+                        'in `info["final_info"]`. Received: an info with the '
+                        f"keys {sorted(info)}."
+                    )
+                mask[row] = mask_batch(own_mask, self.action_space, 1)[0]
+        return observation, mask
 
     def _own_state(self) -> dict[str, Any]:
         return {**super()._own_state(), "ended": self._ended}
@@ -123,11 +167,13 @@ class VectorEnvironmentAdapter(VectorAdapter):
         super()._restore_own_state(state)
         self._ended = np.array(state["ended"])
 
-    def _batch(self, observation: Any) -> np.ndarray:
-        return self._cast(observation, copy=self._reuses_arrays)
+    def _batch(self, observation: Any) -> Any:
+        return self._arrays.cast(observation, copy=self._reuses_arrays)
+
+    def _told(self, info: Any) -> dict[str, Any]:
+        return _joined(info)
 
     def _read_lives(self, info: dict[str, Any]) -> np.ndarray | None:
-        info = _joined(info)
         lives = info.get("lives")
         if lives is None:
             return None
@@ -190,6 +236,24 @@ def _joined(info: Any) -> dict[str, Any]:
         if any(isinstance(value, dict) for value in joined[key]):
             joined[key] = _joined([row.get(key, {}) for row in info])
     return joined
+
+
+def _rows_of(nest: Any) -> Sequence[Any]:
+    """Return a batch such that `[row]` gives the row of a nest."""
+    return nest if isinstance(nest, np.ndarray) else _Rows(nest)
+
+
+class _Rows(Sequence):
+    """The rows of a nest of arrays with one row for each environment."""
+
+    def __init__(self, nest: Any):
+        self._nest = nest
+
+    def __len__(self) -> int:
+        return len(keras.tree.flatten(self._nest)[0])
+
+    def __getitem__(self, row: int) -> Any:
+        return keras.tree.map_structure(lambda array: array[row], self._nest)
 
 
 def _final_observation(info: dict[str, Any], ended: np.ndarray) -> Any:

@@ -71,7 +71,9 @@ def filmed_copy(environment: Any, seed: int | None = None) -> VectorAdapter:
             made = gymnasium.vector.SyncVectorEnv(
                 [lambda: single], autoreset_mode=environment._autoreset_mode
             )
-        copy = as_vector(wrap_again(around, made))
+        copy = as_vector(
+            wrap_again(around, made), environment.reads_action_masks
+        )
         if seed is not None:
             copy.reset(seed=seed)
     left_out += take_over(copy, environment)

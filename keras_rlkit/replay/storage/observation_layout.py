@@ -11,13 +11,13 @@ from keras_rlkit.replay.storage.array_checks import (
     check_shape,
 )
 from keras_rlkit.replay.storage.frame_groups import FrameGroup, group_leaves
-from keras_rlkit.replay.storage.observation_nests import (
+from keras_rlkit.utils import check_positive_integer
+from keras_rlkit.utils.nests import (
     flatten,
     flatten_like,
     is_shape,
     pack_like,
 )
-from keras_rlkit.utils import check_positive_integer
 
 
 class Leaf(NamedTuple):

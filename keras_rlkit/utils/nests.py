@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import keras
 import numpy as np
 
 
@@ -108,6 +109,25 @@ def pack_like(like: Any, leaves: Sequence[Any]) -> Any:
         leaves: The leaves in order.
     """
     return _pack(like, iter(leaves))
+
+
+def num_rows(nest: Any) -> int:
+    """Return the size of the first axis of a nest's arrays."""
+    while isinstance(nest, (dict, tuple, list)):
+        nest = next(iter(nest.values() if isinstance(nest, dict) else nest))
+    return len(nest)
+
+
+def take_rows(nest: Any, rows: Any) -> Any:
+    """Return some rows of each array of a nest.
+
+    Args:
+        nest: Arrays with the same first axis.
+        rows: What they are indexed with.
+    """
+    if isinstance(nest, np.ndarray):
+        return nest[rows]
+    return keras.tree.map_structure(lambda array: array[rows], nest)
 
 
 def _pack(like: Any, leaves: Iterator[Any]) -> Any:

@@ -18,6 +18,10 @@ from keras_rlkit.callbacks.partner_checks import (
     check_model,
     check_policy,
 )
+from keras_rlkit.callbacks.policy_shapes import (
+    check_policy_shape,
+    shape_of_actions,
+)
 from keras_rlkit.callbacks.reward_normalization import RewardNormalization
 from keras_rlkit.environments import Step
 from keras_rlkit.layers import RunningNormalization
@@ -168,7 +172,7 @@ class OnPolicyCollector(Collector):
         expected = {
             "num_envs": self.environment.num_envs,
             "observation_shape": self.environment.observation_shape,
-            "action_shape": tuple(space.shape),
+            "action_shape": shape_of_actions(space),
         }
         received = {name: getattr(self.buffer, name) for name in expected}
         if received["observation_shape"] is None:
@@ -191,15 +195,6 @@ class OnPolicyCollector(Collector):
                 f"output shape {policy_output_shape(self.model)}. Use "
                 "`lambda_=None` for plain returns."
             )
-        if not hasattr(space, "low"):
-            expected, kind = self.environment.num_actions, "one logit for each"
-        else:
-            expected = 2 * space.shape[0]
-            kind = "a mean and a log-scale for each part of an"
         shape = policy_output_shape(self.model)
-        if shape is not None and shape[-1] != expected:
-            raise ValueError(
-                f"The model's policy must give {kind} action of the "
-                f"environment, {expected} numbers for {space}. Received: a "
-                f"model with policy output shape {shape}."
-            )
+        if shape is not None:
+            check_policy_shape(space, shape)

@@ -15,9 +15,22 @@ PARTNERS = {
     "0.95, and `CollectRollout` or `CollectEpisodes`",
 }
 POLICIES = {
+    "binary": '`Bernoulli`, with `ActorCritic(distribution="bernoulli")`, '
+    "`EpisodeBuffer` and `CollectRollout`",
     "discrete": "`EpsilonGreedy`, `Greedy` or `Categorical`",
     "continuous": '`Gaussian`, with `ActorCritic(distribution="gaussian")`, '
     "`EpisodeBuffer` and `CollectRollout`",
+}
+
+DISTRIBUTIONS = {
+    "binary": "bernoulli",
+    "continuous": "gaussian",
+    "discrete": "categorical",
+}
+DRAWING = {
+    "binary": "Bernoulli()",
+    "continuous": "Gaussian()",
+    "discrete": "Categorical()",
 }
 
 
@@ -79,13 +92,17 @@ def check_distribution(action_space: Any, model: keras.Model) -> None:
             the other way round.
     """
     received = _trait(model, "distribution")
-    continuous = _kind(action_space) == "continuous"
-    expected = "gaussian" if continuous else "categorical"
-    if received in ("gaussian", "categorical") and received != expected:
+    expected = keras.tree.map_structure(
+        lambda kind: DISTRIBUTIONS[kind], _kind(action_space)
+    )
+    known = isinstance(received, (dict, tuple, list)) or (
+        received in DISTRIBUTIONS.values()
+    )
+    if known and _plain(received) != _plain(expected):
         raise ValueError(
             f"The model's distribution must be over the actions {action_space}"
             f": {expected}. Received: {_name(model)}, which is {received}. Use "
-            f'`ActorCritic(..., distribution="{expected}")`.'
+            f"`ActorCritic(..., distribution={_quoted(expected)})`."
         )
 
 
@@ -108,14 +125,21 @@ def check_policy(
     name = type(policy).__name__
     told = getattr(policy, "actions", None)
     # Other policies may mean something else by that name.
-    if isinstance(told, str) and told in POLICIES and told != kind:
+    known = isinstance(told, (dict, tuple)) or (
+        isinstance(told, str) and told in POLICIES
+    )
+    if known and told != kind:
+        use = "`Independent`, with a policy for each part"
+        if isinstance(kind, str):
+            use = POLICIES[kind]
         raise ValueError(
             f"`policy` must give {kind} actions for {action_space}. Received: "
-            f"policy={name}, whose actions are {told}. Use "
-            f"{POLICIES[kind]}."
+            f"policy={name}, whose actions are {told}. Use {use}."
         )
     if draws and getattr(policy, "draws", True) is False:
-        drawing = "Gaussian()" if kind == "continuous" else "Categorical()"
+        drawing = "Independent(...) of policies that draw"
+        if isinstance(kind, str):
+            drawing = DRAWING[kind]
         raise ValueError(
             "`policy` must draw its actions from the probabilities that the "
             f"model gives, as policy gradients assume. Received: policy={name}"
@@ -124,11 +148,33 @@ def check_policy(
         )
 
 
-def _kind(action_space: Any) -> str:
-    return "continuous" if hasattr(action_space, "low") else "discrete"
+def _kind(action_space: Any) -> Any:
+    """Return what kind of actions these are, or a nest of kinds."""
+    parts = getattr(action_space, "spaces", None)
+    if isinstance(parts, dict):
+        return {key: _kind(part) for key, part in parts.items()}
+    if parts is not None:
+        return tuple(map(_kind, parts))
+    if hasattr(action_space, "low"):
+        return "continuous"
+    several_bits = hasattr(action_space, "n") and action_space.shape != ()
+    return "binary" if several_bits else "discrete"
 
 
-def _trait(model: keras.Model, name: str) -> str | None:
+def _plain(nest: Any) -> Any:
+    """Return a nest with lists for tuples, as a file gives them back."""
+    if isinstance(nest, dict):
+        return {key: _plain(part) for key, part in nest.items()}
+    if isinstance(nest, (tuple, list)):
+        return [_plain(part) for part in nest]
+    return nest
+
+
+def _quoted(nest: Any) -> str:
+    return f'"{nest}"' if isinstance(nest, str) else repr(nest)
+
+
+def _trait(model: keras.Model, name: str) -> Any:
     own = getattr(model, name, None)
     loss = getattr(model, "loss", None)
     return getattr(loss, name, None) if own is None else own

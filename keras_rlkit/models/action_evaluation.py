@@ -6,7 +6,6 @@ import keras
 import numpy as np
 
 from keras_rlkit.models.policy_outputs import log_probability_of
-from keras_rlkit.ops import mask_actions
 from keras_rlkit.policies.forward import forward
 from keras_rlkit.replay.feeding.padded_size import padded_size
 from keras_rlkit.utils.nests import num_rows, take_rows
@@ -35,14 +34,13 @@ def evaluate_in_chunks(
         output = forward(agent, take_rows(observation, filled))
         values.append(np.asarray(output["value"])[: len(rows)])
         if agent.clip is not None:
-            policy_output = output["policy"]
-            if action_mask is not None:
-                policy_output = mask_actions(policy_output, action_mask[filled])
+            mask = None if action_mask is None else action_mask[filled]
             log_probability = keras.ops.convert_to_numpy(
                 log_probability_of(
                     agent.distribution,
-                    policy_output,
+                    output["policy"],
                     take_rows(action, filled),
+                    mask,
                 )
             )
             log_probabilities.append(log_probability[: len(rows)])

@@ -11,6 +11,8 @@ from keras_rlkit.models.actor_critic_objective import objective_terms
 from keras_rlkit.models.agent import Agent
 from keras_rlkit.models.batch_checks import check_batch, weight_of
 from keras_rlkit.models.kl_stop import LargestKL, keep_old_where_stopped
+from keras_rlkit.models.network_shapes import input_shape_of
+from keras_rlkit.models.policy_outputs import DISTRIBUTIONS
 from keras_rlkit.models.shared_layers import (
     deserialize_networks,
     serialize_networks,
@@ -63,7 +65,12 @@ class ActorCritic(Agent):
             files and copies. `None` where the first network gives the value
             too. Defaults to `None`.
         distribution: `"categorical"` for discrete actions, `"gaussian"` for
-            continuous ones. Defaults to `"categorical"`.
+            continuous ones, `"bernoulli"` for bits (logits [B, D]). For several
+            discrete choices (`MultiDiscrete`) the network gives a list of
+            logits. For dictionaries and tuples of actions a nest of these,
+            such as `{"gear": "categorical", "steer": "gaussian"}`, and a
+            network that gives the same nest: parts are independent of each
+            other given the state. Defaults to `"categorical"`.
         clip: Positive number, PPO's clip range of the probability ratio
             (Schulman et al. 2017, equation 7), or `None` for A2C. Defaults to
             `None`.
@@ -85,10 +92,12 @@ class ActorCritic(Agent):
         Observations [B, ...] as the networks take them. `fit` takes batches
         `(observation, {"action", "advantage", "value_target", "value",
         "log_probability"}, sample_weight)`, the latter optional, as
-        `EpisodeBuffer.samples` describes them.
+        `EpisodeBuffer.samples` describes them; with `"action_mask"` in the
+        dictionary, forbidden actions have probability 0.
 
     Output shape:
-        Dictionary: `"policy"` [B, A] or [B, 2 * D], `"value"` [B].
+        Dictionary: `"policy"` [B, A] or [B, 2 * D] or a nest of such,
+        `"value"` [B].
 
     Logs:
         `loss` (with the networks' regularisers), `policy_loss`, `value_loss`,
@@ -136,7 +145,7 @@ class ActorCritic(Agent):
         self,
         policy_network: keras.Model,
         value_network: keras.Model | None = None,
-        distribution: str = "categorical",
+        distribution: Any = "categorical",
         clip: float | None = None,
         value_weight: float = 0.5,
         entropy_weight: float = 0.0,
@@ -145,7 +154,7 @@ class ActorCritic(Agent):
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        check_choice("distribution", distribution, ["categorical", "gaussian"])
+        _check_distribution("distribution", distribution)
         check_positive_number("value_weight", value_weight)
         if entropy_weight != 0:
             check_positive_number("entropy_weight", entropy_weight)
@@ -192,7 +201,7 @@ class ActorCritic(Agent):
     @property
     def input_shape(self) -> tuple:
         """Shape of the observations that the networks take, batch first."""
-        return self.policy_network.input_shape
+        return input_shape_of(self.policy_network)
 
     @property
     def output_shape(self) -> dict[str, tuple]:
@@ -322,6 +331,17 @@ class ActorCritic(Agent):
             {name: config[name] for name in NETWORKS}, custom_objects
         )
         return cls(**{**config, **networks})
+
+
+def _check_distribution(name: str, distribution: Any) -> None:
+    if isinstance(distribution, (dict, tuple, list)) and distribution:
+        parts = enumerate(distribution)
+        if isinstance(distribution, dict):
+            parts = distribution.items()
+        for key, part in parts:
+            _check_distribution(f"{name}[{key!r}]", part)
+        return
+    check_choice(name, distribution, DISTRIBUTIONS)
 
 
 def _weighted_mean(values: Any, sample_weight: Any) -> Any:

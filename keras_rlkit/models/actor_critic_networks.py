@@ -4,19 +4,22 @@ from typing import Any
 
 import keras
 
+from keras_rlkit.models.network_shapes import output_shape_of
+
 
 def check_networks(
-    policy_network: Any, value_network: Any, distribution: str
-) -> dict[str, tuple]:
+    policy_network: Any, value_network: Any, distribution: Any
+) -> dict[str, Any]:
     """Return the shapes of policy and value, or raise if they don't fit.
 
     Args:
         policy_network: Built Keras model of the policy, or of both.
         value_network: Built Keras model of the value, or `None`.
-        distribution: `"categorical"` or `"gaussian"`.
+        distribution: As `ActorCritic` takes it.
 
     Returns:
-        Dictionary of shapes, batch first: `"policy"` and `"value"`.
+        Dictionary of shapes, batch first: `"policy"`, maybe a nest, and
+        `"value"`.
 
     Raises:
         ValueError: If a network is not built or an output has another form.
@@ -30,9 +33,10 @@ def check_networks(
         policy, value = policy
     else:
         value = None
-    if not _is_shape(policy) or not _is_shape(value):
+    if not _are_shapes(policy) or not _is_shape(value):
         raise ValueError(
-            "`policy_network` must give the policy's numbers [B, A] and "
+            "`policy_network` must give the policy's numbers [B, A], or a "
+            "nest of such, and "
             "`value_network` the value [B, 1], or the first alone both, as a "
             'dictionary with "policy" and "value" or in this order. Received: '
             f"output shape {getattr(policy_network, 'output_shape', None)} and "
@@ -45,12 +49,64 @@ def check_networks(
             "The value must have one unit, shape [B, 1]. "
             f"Received: shape {value}."
         )
+    return {"policy": _checked("", distribution, policy), "value": (None,)}
+
+
+def _checked(path: str, distribution: Any, policy: Any) -> Any:
+    """Return the shapes of a policy, or raise if a part doesn't fit."""
+    if isinstance(distribution, dict):
+        keys = sorted(policy) if isinstance(policy, dict) else policy
+        if keys != sorted(distribution):
+            raise ValueError(
+                f"The policy's output{path} must have the keys of "
+                f"`distribution`, {sorted(distribution)}. Received: {keys}."
+            )
+        return {
+            key: _checked(f"{path}[{key!r}]", distribution[key], policy[key])
+            for key in keys
+        }
+    if isinstance(distribution, (tuple, list)):
+        several = isinstance(policy, (tuple, list)) and not _is_shape(policy)
+        if not several or len(policy) != len(distribution):
+            raise ValueError(
+                f"The policy's output{path} must have as many parts as "
+                f"`distribution`, {len(distribution)}. Received: {policy}."
+            )
+        return tuple(
+            _checked(f"{path}[{place}]", *pair)
+            for place, pair in enumerate(zip(distribution, policy))
+        )
+    if isinstance(policy, dict):
+        raise ValueError(
+            f"`distribution{path}` must be a dictionary where the policy's "
+            f"output is one. Received: distribution{path}={distribution!r} "
+            f"with the outputs {sorted(policy)}."
+        )
+    if not _is_shape(policy):
+        if distribution != "categorical":
+            raise ValueError(
+                f"`distribution{path}` must be a tuple where the policy has "
+                "several outputs that are not all categorical. Received: "
+                f"distribution{path}={distribution!r} with the outputs "
+                f"{policy}."
+            )
+        return tuple(map(tuple, policy))
     if distribution == "gaussian" and policy[1] % 2:
         raise ValueError(
             'A "gaussian" policy must give as many log-scales as means, '
             f"[B, 2 * D]. Received: shape {policy}."
         )
-    return {"policy": tuple(policy), "value": (None,)}
+    return tuple(policy)
+
+
+def _are_shapes(shapes: Any) -> bool:
+    """Whether this is a shape [B, A], or a nest of such."""
+    if isinstance(shapes, dict):
+        return bool(shapes) and all(map(_are_shapes, shapes.values()))
+    if _is_shape(shapes):
+        return True
+    several = isinstance(shapes, (tuple, list)) and len(shapes)
+    return bool(several) and all(map(_are_shapes, shapes))
 
 
 def _output_shape(name: str, network: Any) -> Any:
@@ -61,7 +117,7 @@ def _output_shape(name: str, network: Any) -> Any:
             "a batch of observations."
         )
     # Subclassed models need not tell.
-    return getattr(network, "output_shape", None)
+    return output_shape_of(network)
 
 
 def _is_shape(shape: Any) -> bool:

@@ -7,7 +7,6 @@ from keras_rlkit.ops import (
     clipped_surrogate_loss,
     clipped_value_loss,
     kl_estimate,
-    mask_actions,
     probability_ratio,
     score_function_loss,
     value_loss,
@@ -27,11 +26,9 @@ def objective_terms(
     Returns:
         Tensors [B] by name.
     """
-    policy_output = outputs["policy"]
-    if "action_mask" in targets:
-        policy_output = mask_actions(policy_output, targets["action_mask"])
+    mask = targets.get("action_mask")
     log_probability = log_probability_of(
-        agent.distribution, policy_output, targets["action"]
+        agent.distribution, outputs["policy"], targets["action"], mask
     )
     advantage, before = targets["advantage"], targets["log_probability"]
     terms = {}
@@ -53,6 +50,6 @@ def objective_terms(
     return {
         "policy_loss": policy,
         "value_loss": value,
-        "entropy": entropy_of(agent.distribution, policy_output),
+        "entropy": entropy_of(agent.distribution, outputs["policy"], mask),
         **terms,
     }

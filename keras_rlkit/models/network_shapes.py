@@ -8,10 +8,14 @@ import keras
 def input_shape_of(network: keras.Model) -> Any:
     """Return the shape of a network's inputs, batch first, or `None`.
 
+    Keras' own `input_shape` is a list where inputs are a dictionary.
+
     Args:
         network: Built Keras model. A subclassed one of one input knows what it
             was built on.
     """
+    if getattr(network, "inputs", None):
+        return _shapes(network.input)
     shape = getattr(network, "input_shape", None)
     if shape is not None:
         return shape
@@ -30,6 +34,8 @@ def output_shape_of(network: keras.Model) -> Any:
     Args:
         network: Built Keras model. A subclassed one is traced for it.
     """
+    if getattr(network, "outputs", None):
+        return _shapes(network.output)
     shape = getattr(network, "output_shape", None)
     if shape is not None:
         return shape
@@ -42,4 +48,11 @@ def output_shape_of(network: keras.Model) -> Any:
     # What a `call` that can't be traced raises has no end.
     except Exception:
         return None
-    return keras.tree.map_structure(lambda part: tuple(part.shape), outputs)
+    return _shapes(outputs)
+
+
+def _shapes(tensors: Any) -> Any:
+    """Return the shapes of a nest of tensors; of a list of one, its own."""
+    if isinstance(tensors, (list, tuple)) and len(tensors) == 1:
+        tensors = tensors[0]
+    return keras.tree.map_structure(lambda part: tuple(part.shape), tensors)

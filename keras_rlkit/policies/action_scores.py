@@ -1,19 +1,17 @@
 """What every policy asks of a model."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from keras_rlkit.policies.forward import forward
-from keras_rlkit.utils.nests import num_rows
 
 OUTPUT_KEYS = ("policy", "logits")
 
 
-def action_scores(
-    policy: Any, model: Any, observations: Any, action_mask: Any = None
-) -> np.ndarray:
-    """Return the model's number for each action, as a policy needs it.
+def model_output(policy: Any, model: Any, observations: Any) -> Any:
+    """Return what a model says of the actions.
 
     One call of `model.predict_on_batch`, or of what does the same sooner: one
     compiled function, traced once for a given number of environments.
@@ -22,6 +20,33 @@ def action_scores(
         policy: The policy that asks: messages name its class.
         model: Keras model.
         observations: Observations, [N, ...], or a nest of arrays.
+
+    Returns:
+        The output that scores the actions: an array, or several.
+
+    Raises:
+        ValueError: If the model has no such output.
+    """
+    outputs = forward(model, observations)
+    output = output_of_actions(outputs)
+    if output is None:
+        raise ValueError(
+            f"`{type(policy).__name__}` looks for the model's output under one "
+            f"of the keys {OUTPUT_KEYS}. Received: keys={sorted(outputs)}. "
+            "Rename the output that scores the actions."
+        )
+    return output
+
+
+def check_scores(
+    policy: Any, output: Any, size: int, action_mask: Any = None
+) -> np.ndarray:
+    """Return a model's number for each action, as a policy needs it.
+
+    Args:
+        policy: The policy that asks: messages name its class.
+        output: What the model gave.
+        size: Number of observations N.
         action_mask: Booleans [N, A], the actions that are allowed, or `None`
             for all. Defaults to `None`.
 
@@ -30,18 +55,10 @@ def action_scores(
         forbidden.
 
     Raises:
-        ValueError: If the model's output isn't [N, A], holds NaN, or has no
-            finite best action in some row.
+        ValueError: If the output isn't [N, A], holds NaN, or has no finite
+            best action in some row.
     """
-    name, size = type(policy).__name__, num_rows(observations)
-    outputs = forward(model, observations)
-    output = output_of_actions(outputs)
-    if output is None:
-        raise ValueError(
-            f"`{name}` looks for the model's output under one of the keys "
-            f"{OUTPUT_KEYS}. Received: keys={sorted(outputs)}. "
-            "Rename the output that scores the actions."
-        )
+    name = type(policy).__name__
     scores = np.asarray(output, dtype="float64")
     if scores.ndim != 2 or len(scores) != size:
         raise ValueError(
@@ -64,6 +81,38 @@ def action_scores(
             "check the observations."
         )
     return scores
+
+
+def for_each_choice(
+    choose: Callable[[np.ndarray], np.ndarray],
+    policy: Any,
+    output: Any,
+    size: int,
+    action_mask: Any = None,
+) -> np.ndarray:
+    """Return one action for each observation, or several side by side.
+
+    Args:
+        choose: Function from scores [N, A] to actions [N].
+        policy: The policy that asks: messages name its class.
+        output: An array [N, A], or for several choices a list of such.
+        size: Number of observations N.
+        action_mask: Booleans [N, A], or of several choices side by side.
+
+    Returns:
+        Integers [N], or [N, K] for K choices.
+    """
+    if not isinstance(output, (tuple, list)):
+        return choose(check_scores(policy, output, size, action_mask))
+    masks = [None] * len(output)
+    if action_mask is not None:
+        ends = np.cumsum([np.shape(part)[-1] for part in output])[:-1]
+        masks = np.split(np.asarray(action_mask), ends, axis=1)
+    columns = [
+        choose(check_scores(policy, part, size, mask))
+        for part, mask in zip(output, masks, strict=True)
+    ]
+    return np.stack(columns, axis=1)
 
 
 def _masked(name: str, scores: np.ndarray, action_mask: Any) -> np.ndarray:
@@ -92,8 +141,8 @@ def output_of_actions(outputs: Any) -> Any:
         outputs: What the model gives: an array, or several.
 
     Returns:
-        The array, the first of several, or of a dictionary the one under
-        `"policy"`, else under `"logits"`, else `None`.
+        The array, or nest of arrays; the first of several, or of a dictionary
+        the one under `"policy"`, else under `"logits"`, else `None`.
     """
     if isinstance(outputs, dict):
         key = next((key for key in OUTPUT_KEYS if key in outputs), None)

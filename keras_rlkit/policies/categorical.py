@@ -4,8 +4,12 @@ from typing import Any
 
 import numpy as np
 
-from keras_rlkit.policies.action_scores import action_scores
+from keras_rlkit.policies.action_scores import (
+    for_each_choice,
+    model_output,
+)
 from keras_rlkit.utils import make_generator
+from keras_rlkit.utils.nests import num_rows
 
 
 class Categorical:
@@ -60,13 +64,34 @@ class Categorical:
                 `None` for all. Defaults to `None`.
 
         Returns:
-            int64 array of actions, [N].
+            int64 array of actions, [N], or [N, K] where the output is a list
+            of K arrays of logits.
 
         Raises:
             ValueError: If the model's output isn't [N, A], holds NaN, or has
                 no finite largest entry in some row.
         """
-        logits = action_scores(self, model, observations, action_mask)
+        output = model_output(self, model, observations)
+        return self.choose(output, num_rows(observations), step, action_mask)
+
+    def choose(
+        self, output: Any, size: int, step: int, action_mask: Any = None
+    ) -> np.ndarray:
+        """Choose actions by what a model gave.
+
+        Args:
+            output: Its output for the actions, [N, A], or a list of such
+                for several choices.
+            size: Number of observations N.
+            step: Environment steps taken so far.
+            action_mask: As in calling the policy.
+
+        Returns:
+            As calling the policy.
+        """
+        return for_each_choice(self._draw, self, output, size, action_mask)
+
+    def _draw(self, logits: np.ndarray) -> np.ndarray:
         # The largest of logits plus Gumbel noise is distributed as the
         # softmax: no exponential that could overflow, no sum to round.
         noise = self._generator.gumbel(size=logits.shape)

@@ -6,7 +6,10 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_rlkit.policies.action_scores import action_scores
+from keras_rlkit.policies.action_scores import (
+    for_each_choice,
+    model_output,
+)
 from keras_rlkit.policies.random_actions import random_actions
 from keras_rlkit.utils import check_fraction, make_generator
 from keras_rlkit.utils.nests import num_rows
@@ -93,20 +96,41 @@ class EpsilonGreedy:
                 `None` for all. Defaults to `None`.
 
         Returns:
-            int64 array of actions, [N]. The first of the best actions wins a
-            tie.
+            int64 array of actions, [N], or [N, K] where the output is a list
+            of K arrays. The first of the best actions wins a tie.
 
         Raises:
             ValueError: If the schedule gives a number outside [0, 1] by more
                 than a rounding, or the model's output isn't [N, A], holds
                 NaN, or has no finite best action in some row.
         """
+        output = model_output(self, model, observations)
+        return self.choose(output, num_rows(observations), step, action_mask)
+
+    def choose(
+        self, output: Any, size: int, step: int, action_mask: Any = None
+    ) -> np.ndarray:
+        """Choose actions by what a model gave.
+
+        Args:
+            output: Its output for the actions, [N, A], or a list of such
+                for several choices.
+            size: Number of observations N.
+            step: Environment steps taken so far.
+            action_mask: As in calling the policy.
+
+        Returns:
+            As calling the policy.
+        """
         epsilon = self._epsilon_at(step)
-        explore = self._generator.random(num_rows(observations)) < epsilon
-        scores = action_scores(self, model, observations, action_mask)
-        # For every row, so that the stream doesn't depend on who explores.
-        drawn = random_actions(self._generator, scores == -np.inf)
-        return np.where(explore, drawn, np.argmax(scores, axis=1))
+
+        def one_choice(scores: np.ndarray) -> np.ndarray:
+            explore = self._generator.random(size) < epsilon
+            # For every row: the stream doesn't depend on who explores.
+            drawn = random_actions(self._generator, scores == -np.inf)
+            return np.where(explore, drawn, np.argmax(scores, axis=1))
+
+        return for_each_choice(one_choice, self, output, size, action_mask)
 
     def get_state(self) -> dict[str, Any]:
         """Return what `set_state` needs to continue exactly.

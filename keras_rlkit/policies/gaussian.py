@@ -4,8 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from keras_rlkit.policies.action_scores import action_scores
+from keras_rlkit.policies.action_scores import check_scores, model_output
 from keras_rlkit.utils import make_generator
+from keras_rlkit.utils.nests import num_rows
 
 # Beyond it, exp overflows in float64; in float32 long before.
 _LARGEST_LOG_SCALE = 700.0
@@ -69,7 +70,9 @@ class Gaussian:
         """Whether actions are drawn from the model's own probabilities."""
         return self.stochastic
 
-    def __call__(self, model: Any, observations: Any, step: int) -> np.ndarray:
+    def __call__(
+        self, model: Any, observations: Any, step: int, action_mask: Any = None
+    ) -> np.ndarray:
         """Draw an action for each observation.
 
         Args:
@@ -80,6 +83,7 @@ class Gaussian:
             observations: NumPy array of observations, [N, ...], as the model
                 takes them.
             step: Environment steps taken so far. Not used.
+            action_mask: Not used: masks are of choices, not of numbers.
 
         Returns:
             float32 array of finite actions, [N, D].
@@ -88,7 +92,24 @@ class Gaussian:
             ValueError: If the model's output isn't [N, 2 * D], or is not
                 finite.
         """
-        output = action_scores(self, model, observations)
+        output = model_output(self, model, observations)
+        return self.choose(output, num_rows(observations), step, action_mask)
+
+    def choose(
+        self, output: Any, size: int, step: int, action_mask: Any = None
+    ) -> np.ndarray:
+        """Choose actions by what a model gave.
+
+        Args:
+            output: Its output for the actions, [N, 2 * D].
+            size: Number of observations N.
+            step: Environment steps taken so far.
+            action_mask: As in calling the policy.
+
+        Returns:
+            As calling the policy.
+        """
+        output = check_scores(self, output, size)
         if output.shape[1] % 2 or not np.isfinite(output).all():
             raise ValueError(
                 "`Gaussian` needs a model that gives D finite means and D "

@@ -4,7 +4,11 @@ from typing import Any
 
 import numpy as np
 
-from keras_rlkit.policies.action_scores import action_scores
+from keras_rlkit.policies.action_scores import (
+    for_each_choice,
+    model_output,
+)
+from keras_rlkit.utils.nests import num_rows
 
 
 class Greedy:
@@ -45,14 +49,37 @@ class Greedy:
                 `None` for all. Defaults to `None`.
 
         Returns:
-            int64 array of actions, [N]. The first action wins a tie.
+            int64 array of actions, [N], or [N, K] where the output is a list
+            of K arrays. The first action wins a tie.
 
         Raises:
             ValueError: If the model's output isn't [N, A], holds NaN, or has
                 no finite best action in some row.
         """
-        return np.argmax(
-            action_scores(self, model, observations, action_mask), axis=1
+        output = model_output(self, model, observations)
+        return self.choose(output, num_rows(observations), step, action_mask)
+
+    def choose(
+        self, output: Any, size: int, step: int, action_mask: Any = None
+    ) -> np.ndarray:
+        """Choose actions by what a model gave.
+
+        Args:
+            output: Its output for the actions, [N, A], or a list of such
+                for several choices.
+            size: Number of observations N.
+            step: Environment steps taken so far.
+            action_mask: As in calling the policy.
+
+        Returns:
+            As calling the policy.
+        """
+        return for_each_choice(
+            lambda scores: np.argmax(scores, axis=1),
+            self,
+            output,
+            size,
+            action_mask,
         )
 
     def get_state(self) -> dict[str, Any]:

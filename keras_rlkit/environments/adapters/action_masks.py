@@ -66,7 +66,9 @@ def mask_batch(mask: Any, space: Any, num_envs: int) -> np.ndarray:
 
 def _arrays(mask: Any) -> list[np.ndarray]:
     if isinstance(mask, dict):
-        return [a for key in sorted(mask) for a in _arrays(mask[key])]
+        # A vector environment adds `_key`, which rows tell of it.
+        keys = [key for key in sorted(mask) if key.removeprefix("_") == key]
+        return [array for key in keys for array in _arrays(mask[key])]
     if isinstance(mask, (tuple, list)):
         return [array for part in mask for array in _arrays(part)]
     array = np.asarray(mask)

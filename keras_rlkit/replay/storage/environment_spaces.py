@@ -57,21 +57,43 @@ def read_episode_spaces(environment: Any) -> dict[str, Any]:
         Dictionary of arguments.
 
     Raises:
-        ValueError: If observations are no arrays, or actions neither discrete
-            nor one-dimensional.
+        ValueError: If observations are no arrays, or actions have more than
+            one axis.
     """
     arguments, actions = _read(environment)
-    # `MultiBinary` has an `n` too.
-    discrete = hasattr(actions, "n") and actions.shape == ()
-    continuous = hasattr(actions, "low") and len(actions.shape) == 1
-    if not discrete and not continuous:
-        raise ValueError(
-            "`environment` must have `Discrete` or one-dimensional `Box` "
-            f"actions. Received: action_space={actions}. Flatten them in a "
-            "wrapper."
-        )
     return {
         **arguments,
-        "action_shape": () if discrete else actions.shape,
-        "num_actions": int(actions.n) if discrete else None,
+        "action_shape": _of_parts(actions, "", 0),
+        "num_actions": _of_parts(actions, "", 1),
     }
+
+
+def _of_parts(space: Any, path: str, number: int) -> Any:
+    """Return shapes (0) or numbers of choices (1) of an action's parts."""
+    parts = getattr(space, "spaces", None)
+    if isinstance(parts, dict):
+        return {
+            key: _of_parts(part, f"{path}[{key!r}]", number)
+            for key, part in parts.items()
+        }
+    if parts is not None:
+        return tuple(
+            _of_parts(part, f"{path}[{place}]", number)
+            for place, part in enumerate(parts)
+        )
+    # `MultiBinary` has an `n` too.
+    if hasattr(space, "n") and space.shape == ():
+        return ((), int(space.n))[number]
+    one_axis = len(getattr(space, "shape", None) or ()) == 1
+    if one_axis and hasattr(space, "low"):
+        return (space.shape, None)[number]
+    if one_axis and hasattr(space, "nvec"):
+        return (space.shape, tuple(map(int, space.nvec)))[number]
+    if one_axis and hasattr(space, "n"):
+        return (space.shape, 2)[number]
+    raise ValueError(
+        "`environment` must have actions that are `Discrete` or have one axis "
+        "(`Box`, `MultiDiscrete`, `MultiBinary`), or dictionaries and tuples "
+        f"of such. Received: action_space{path}={space}. Flatten them in a "
+        "wrapper."
+    )

@@ -7,6 +7,7 @@ from keras_rlkit.environments.atari.atari_environment import AtariEnvironment
 from keras_rlkit.environments.atari.make_atari import atari
 from keras_rlkit.environments.check import check
 from keras_rlkit.environments.film.filmed_copy import filmed_copy
+from keras_rlkit.environments.stack_frames import stack_frames
 from keras_rlkit.environments.traps.finding import Finding
 
 __all__ = [
@@ -18,4 +19,5 @@ __all__ = [
     "atari",
     "check",
     "filmed_copy",
+    "stack_frames",
 ]

@@ -37,6 +37,7 @@ from keras_rlkit.environments.traps.wrapper_layers import layers_inside
 from keras_rlkit.utils import (
     check_non_negative_integer,
     check_positive_integer,
+    leaf_spaces,
 )
 
 
@@ -109,7 +110,7 @@ def check(
     seed = check_non_negative_integer("seed", seed)
     adapter = as_vector(environment)
     environment = adapter.environment
-    shape, dtype = adapter.observation_shape, adapter.observation_dtype
+    arrays = leaf_spaces(adapter.observation_space)
     layers, made = layers_inside(environment)
     limit = registered_limit(environment)
     limited = is_limited(environment, layers)
@@ -120,8 +121,19 @@ def check(
             *sticky_actions(environment, layers),
             *not_finite(seen.watch),
             *outside_space(seen.watch),
-            *unscaled(shape, dtype, seen.watch.largest),
-            *channel_order(shape),
+            *(
+                finding
+                for path, space in arrays
+                for finding in (
+                    *unscaled(
+                        path,
+                        space.shape,
+                        space.dtype,
+                        seen.watch.largest[path],
+                    ),
+                    *channel_order(path, space.shape),
+                )
+            ),
             *false_end(seen.watch),
             *huge_rewards(seen),
             *no_reward(seen),
@@ -131,7 +143,11 @@ def check(
         ]
     adapter.reset(seed)
     if verbose:
-        _print(findings, seen.steps, is_image(shape) and dtype == np.uint8)
+        bytes_seen = any(
+            is_image(space.shape) and space.dtype == np.uint8
+            for _, space in arrays
+        )
+        _print(findings, seen.steps, bytes_seen)
     return findings
 
 

@@ -2,7 +2,11 @@
 
 from keras_rlkit.utils.casting import cast_values, casts_in_kind
 from keras_rlkit.utils.registration import register
-from keras_rlkit.utils.spaces import MASK_KEY, observation_parts
+from keras_rlkit.utils.spaces import (
+    MASK_KEY,
+    leaf_spaces,
+    observation_parts,
+)
 from keras_rlkit.utils.validation import (
     check_choice,
     check_fraction,
@@ -21,6 +25,7 @@ __all__ = [
     "check_non_negative_integer",
     "check_positive_integer",
     "check_positive_number",
+    "leaf_spaces",
     "make_generator",
     "observation_parts",
     "register",

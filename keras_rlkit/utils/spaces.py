@@ -34,6 +34,37 @@ def observation_parts(space: Any) -> tuple[Any, Any, bool]:
     )
 
 
+def leaf_spaces(space: Any) -> list[tuple[str, Any]]:
+    """Return the spaces of the arrays of an observation, with their paths.
+
+    Args:
+        space: Observation space of one environment. A mask in it is left out.
+
+    Returns:
+        Pairs of a path, as Python writes it, and a space, in the order in which
+        `keras.tree` has the arrays.
+    """
+    parts = getattr(space, "spaces", None)
+    if isinstance(parts, dict) and MASK_KEY in parts and len(parts) > 1:
+        parts = {key: part for key, part in parts.items() if key != MASK_KEY}
+    return _leaf_spaces(space if parts is None else parts, "")
+
+
+def _leaf_spaces(part: Any, path: str) -> list[tuple[str, Any]]:
+    parts = getattr(part, "spaces", part)
+    if isinstance(parts, dict):
+        pairs: Any = sorted(parts.items())
+    elif isinstance(parts, (tuple, list)):
+        pairs = enumerate(parts)
+    else:
+        return [(path, part)]
+    return [
+        leaf
+        for key, value in pairs
+        for leaf in _leaf_spaces(value, f"{path}[{key!r}]")
+    ]
+
+
 def _nest(part: Any, path: str, number: int) -> Any:
     parts = getattr(part, "spaces", part)
     if isinstance(parts, dict):

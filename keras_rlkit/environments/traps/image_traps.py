@@ -25,13 +25,14 @@ def is_image(shape: tuple[int, ...]) -> bool:
 
 
 def unscaled(
-    shape: tuple[int, ...], dtype: np.dtype, largest: float
+    path: str, shape: tuple[int, ...], dtype: np.dtype, largest: float
 ) -> Iterator[Finding]:
     """Find float images in 0..255.
 
     Args:
-        shape: Shape of one observation.
-        dtype: dtype of observations.
+        path: Where the array is in the observation; empty for the whole.
+        shape: Shape of one array.
+        dtype: Its dtype.
         largest: Largest value that was observed.
 
     Yields:
@@ -44,7 +45,7 @@ def unscaled(
     ):
         yield Finding(
             "unscaled images",
-            f"observations are images of {dtype} with values up to "
+            f"observations{path} are images of {dtype} with values up to "
             f"{largest:g}.",
             "keep images as uint8, which takes a quarter of the memory, and "
             "begin the network with `keras.layers.Rescaling(1 / 255)`; or "
@@ -52,11 +53,12 @@ def unscaled(
         )
 
 
-def channel_order(shape: tuple[int, ...]) -> Iterator[Finding]:
+def channel_order(path: str, shape: tuple[int, ...]) -> Iterator[Finding]:
     """Find images whose channels, or stacked frames, come first.
 
     Args:
-        shape: Shape of one observation.
+        path: Where the array is in the observation; empty for the whole.
+        shape: Shape of one array.
 
     Yields:
         At most one finding.
@@ -69,8 +71,8 @@ def channel_order(shape: tuple[int, ...]) -> Iterator[Finding]:
     last = (*shape[1:], shape[0])
     yield Finding(
         "channel order",
-        f"observations of shape {shape} have their channels or stacked frames "
-        "first; Keras' layers and `frame_stack` of `ReplayBuffer` take the "
+        f"observations{path} of shape {shape} have their channels or stacked "
+        "frames first; Keras' layers and `frame_stack` of `ReplayBuffer` take the "
         "last axis.",
         "move the axis in the environment, `gymnasium.wrappers."
         "TransformObservation(environment, lambda x: np.moveaxis(x, 0, -1), "

@@ -2,9 +2,11 @@
 
 from typing import Any
 
+import keras
 import numpy as np
 
 from keras_rlkit.environments.adapters.step import Step
+from keras_rlkit.utils import leaf_spaces
 
 # Bounds are often computed in another precision than observations.
 ROUNDING = 1e-4
@@ -18,47 +20,47 @@ class ObservationWatch:
 
     Args:
         space: Space of one environment's observation.
-        first: First observations, [num_envs, ...].
+        first: First observations, [num_envs, ...], or a nest of such.
 
     Attributes:
         not_finite: What was NaN or infinite, or `None`.
         outside: What was outside the space, or `None`.
-        largest: Largest absolute value.
     """
 
-    def __init__(self, space: Any, first: np.ndarray):
+    def __init__(self, space: Any, first: Any):
         self.not_finite: str | None = None
         self.outside: str | None = None
-        self.largest = 0.0
-        self._low, self._high = (np.float64(bound) for bound in _bounds(space))
-        self._lowest, self._highest = self._low, self._high
-        if np.issubdtype(space.dtype, np.floating):
-            with np.errstate(over="ignore"):
-                self._lowest = self._low - ROUNDING * (1 + np.abs(self._low))
-                self._highest = self._high + ROUNDING * (1 + np.abs(self._high))
+        self._leaves = [_Leaf(*leaf) for leaf in leaf_spaces(space)]
+        arrays = keras.tree.flatten(first)
         # Of each environment: episodes begun, those that began with what the
         # one before ended with, and those that didn't stand still meanwhile.
-        self._begun, self._repeated, self._moved = np.zeros((3, len(first)))
-        self._before = self._shown = first
-        self._look("a first observation", first)
+        self._begun, self._repeated, self._moved = np.zeros((3, len(arrays[0])))
+        self._before = self._shown = arrays
+        self._look("a first observation", arrays)
+
+    @property
+    def largest(self) -> dict[str, float]:
+        """Largest absolute value of each array, by its path."""
+        return {leaf.path: leaf.largest for leaf in self._leaves}
 
     def step(self, step: Step) -> None:
         """Take one step of all environments."""
         reward = step.reward[step.valid]
         if self.not_finite is None and not np.isfinite(reward).all():
             self.not_finite = f"a step brought the reward {reward.sum()}"
-        self._look("an observation", step.next_observation)
+        shown = keras.tree.flatten(step.observation)
+        following = keras.tree.flatten(step.next_observation)
+        self._look("an observation", following)
         begun, final, acted_on = ~step.valid, self._shown, self._before
         if step.observation is not step.next_observation:
-            self._look("a first observation", step.observation)
+            self._look("a first observation", shown)
             begun = step.terminated | step.truncated
-            final, acted_on = step.next_observation, self._shown
+            final, acted_on = following, self._shown
         for row in np.flatnonzero(begun):
-            first = step.observation[row]
             self._begun[row] += 1
-            self._repeated[row] += np.array_equal(final[row], first)
-            self._moved[row] += not np.array_equal(acted_on[row], first)
-        self._before, self._shown = self._shown, step.observation
+            self._repeated[row] += _alike(final, shown, row)
+            self._moved[row] += not _alike(acted_on, shown, row)
+        self._before, self._shown = self._shown, shown
 
     @property
     def false_ends(self) -> int:
@@ -66,14 +68,40 @@ class ObservationWatch:
         alike = (self._begun >= EPISODES) & (self._repeated == self._begun)
         return int(self._repeated[alike & (self._moved > 0)].sum())
 
-    def _look(self, name: str, observation: np.ndarray) -> None:
-        largest = np.abs(observation).max(initial=0)
-        self.largest = max(self.largest, float(largest))
+    def _look(self, name: str, arrays: list[np.ndarray]) -> None:
+        for leaf, array in zip(self._leaves, arrays, strict=True):
+            not_finite, outside = leaf.look(name, array)
+            self.not_finite = self.not_finite or not_finite
+            self.outside = self.outside or outside
+
+
+class _Leaf:
+    """What is known of one array of the observations."""
+
+    def __init__(self, path: str, space: Any):
+        self.path = path
+        self.largest = 0.0
+        self._low, self._high = (np.float64(bound) for bound in _bounds(space))
+        self._lowest, self._highest = self._low, self._high
+        if np.issubdtype(space.dtype, np.floating):
+            with np.errstate(over="ignore"):
+                self._lowest = self._low - ROUNDING * (1 + np.abs(self._low))
+                self._highest = self._high + ROUNDING * (1 + np.abs(self._high))
+
+    def look(
+        self, name: str, observation: np.ndarray
+    ) -> tuple[str | None, str | None]:
+        """Return what isn't finite, and what is outside the space."""
+        self.largest = max(
+            self.largest, float(np.abs(observation).max(initial=0))
+        )
+        if self.path:
+            name = f"{name}, {self.path}"
+        not_finite = outside = None
         finite = np.isfinite(observation)
-        if self.not_finite is None and not finite.all():
-            self.not_finite = f"a value of {name} was {observation[~finite][0]}"
-        if self.outside is not None:
-            return
+        if not finite.all():
+            value = observation[~finite][0]
+            not_finite = f"a value of {name} was {value}"
         out = (observation < self._lowest) | (observation > self._highest)
         if out.any():
             place = tuple(np.argwhere(out)[0])
@@ -81,10 +109,16 @@ class ObservationWatch:
                 np.broadcast_to(bound, observation.shape)[place]
                 for bound in (self._low, self._high)
             )
-            self.outside = (
+            outside = (
                 f"a value of {name} was {observation[place]}, where the "
                 f"space goes from {low:g} to {high:g}"
             )
+        return not_finite, outside
+
+
+def _alike(one: list[np.ndarray], other: list[np.ndarray], row: int) -> bool:
+    pairs = zip(one, other, strict=True)
+    return all(np.array_equal(a[row], b[row]) for a, b in pairs)
 
 
 def _bounds(space: Any) -> tuple[Any, Any]:

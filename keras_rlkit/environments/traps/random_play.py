@@ -8,7 +8,7 @@ from keras_rlkit.environments.adapters.vector_adapter import VectorAdapter
 from keras_rlkit.environments.traps.observation_watch import (
     ObservationWatch,
 )
-from keras_rlkit.environments.traps.random_actions import random_action
+from keras_rlkit.environments.traps.random_actions import random_batch
 
 # In fewer steps nothing is said of what did not happen. Where something did
 # not, the player goes on for at most so many times the steps.
@@ -58,8 +58,7 @@ def play(
         What was seen.
     """
     generator = np.random.default_rng(seed)
-    space = adapter.action_space
-    first = int(getattr(space, "start", 0)) if space.shape == () else 0
+    space, num_envs = adapter.action_space, adapter.num_envs
     watch = ObservationWatch(adapter.observation_space, adapter.reset(seed))
     reward, paid, lengths, truncations, played = 0.0, False, [], 0, 0
     length = np.zeros(adapter.num_envs, int)
@@ -69,10 +68,8 @@ def play(
         played < longest and not (paid and (limited or lengths or truncations))
     ):
         played += adapter.num_envs
-        actions = [
-            random_action(space, generator) for _ in range(adapter.num_envs)
-        ]
-        step = adapter.step(np.array(actions) - first)
+        actions = random_batch(space, generator, num_envs, adapter.action_mask)
+        step = adapter.step(actions)
         length += step.valid
         watch.step(step)
         reward = max(reward, float(np.abs(step.reward).max()))

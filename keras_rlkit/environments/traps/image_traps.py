@@ -71,8 +71,8 @@ def channel_order(path: str, shape: tuple[int, ...]) -> Iterator[Finding]:
     last = (*shape[1:], shape[0])
     yield Finding(
         "channel order",
-        f"observations{path} of shape {shape} have their channels or stacked "
-        "frames first; Keras' layers and `frame_stack` of `ReplayBuffer` take the "
+        f"observations{path} of shape {shape} have channels or stacked frames "
+        "first; Keras' layers and `frame_stack` of `ReplayBuffer` take the "
         "last axis.",
         "move the axis in the environment, `gymnasium.wrappers."
         "TransformObservation(environment, lambda x: np.moveaxis(x, 0, -1), "

@@ -14,7 +14,7 @@ def input_shape_of(network: keras.Model) -> Any:
         network: Built Keras model. A subclassed one of one input knows what it
             was built on.
     """
-    if getattr(network, "inputs", None):
+    if _is_functional(network):
         return _shapes(network.input)
     shape = getattr(network, "input_shape", None)
     if shape is not None:
@@ -34,7 +34,7 @@ def output_shape_of(network: keras.Model) -> Any:
     Args:
         network: Built Keras model. A subclassed one is traced for it.
     """
-    if getattr(network, "outputs", None):
+    if _is_functional(network):
         return _shapes(network.output)
     shape = getattr(network, "output_shape", None)
     if shape is not None:
@@ -49,6 +49,11 @@ def output_shape_of(network: keras.Model) -> Any:
     except Exception:
         return None
     return _shapes(outputs)
+
+
+def _is_functional(network: keras.Model) -> bool:
+    sequential = isinstance(network, keras.Sequential)
+    return not sequential and bool(getattr(network, "inputs", None))
 
 
 def _shapes(tensors: Any) -> Any:

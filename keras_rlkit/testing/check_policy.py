@@ -1,6 +1,7 @@
 """The contract of policies."""
 
 import copy
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -37,19 +38,22 @@ def check_policy(
     arguments: Arguments = None,
     observations: np.ndarray | None = None,
     bad: dict[str, list[Any]] | None = None,
+    make_network: Callable[[], keras.Model] | None = None,
     skip: dict[str, str] | None = None,
 ) -> None:
     """Check that a policy keeps the contract of the kit's policies.
 
-    A policy is called as `policy(model, observations, step)`. Clauses, in
-    their order:
+    A policy is called as `policy(model, observations, step)`, and where there
+    is a mask of allowed actions with that behind them. Clauses, in their order:
 
     - `arguments`, `refusals`: as in `check_layer`. A `seed` need not be kept:
       the state of the generator tells more.
     - `actions`: for N observations there are N actions, in integers of the
       actions there are or, where the class says `actions = "continuous"`, in
-      finite floats [N, D]. Observations are left alone.
-    - `forbidden`: an action for which the model gives -inf is never taken.
+      finite floats [N, D], or where it says `"binary"`, in zeros and ones
+      [N, D]. Observations are left alone.
+    - `forbidden`: an action for which the model gives -inf, or that the mask
+      forbids, is never taken; a mask of ones changes nothing.
     - `diverged`: NaN from the model is refused, not acted on.
     - `mixed_bfloat16`: it acts with a model in that precision.
     - `pickle`: a copy plays on as the original.
@@ -61,9 +65,11 @@ def check_policy(
         policy: The class.
         arguments: Constructor's arguments, none of them its default.
         observations: Array [N, ...] for a model of four outputs: scores of
-            four actions, or two means and two log-scales. Defaults to normal
-            numbers [32, 3].
+            four actions, four bits, or two means and two log-scales. Defaults
+            to normal numbers [32, 3].
         bad: Lists of values to refuse, by the argument's name.
+        make_network: Function that returns a new model for the observations,
+            for policies that need other outputs.
         skip: Clauses that can't hold for this policy, each with the reason.
 
     Raises:
@@ -84,13 +90,16 @@ def check_policy(
         numbers = np.random.default_rng(0).normal(size=(32, 3))
         observations = numbers.astype("float32")
     count = len(observations)
-    continuous = getattr(policy, "actions", "discrete") == "continuous"
+    kind = getattr(policy, "actions", "discrete")
+    continuous, binary = kind == "continuous", kind == "binary"
 
     def make(**changes: Any) -> Any:
         return policy(**{**make_arguments(arguments), **changes})
 
     def make_model() -> keras.Model:
         keras.utils.set_random_seed(0)
+        if make_network is not None:
+            return make_network()
         return keras.Sequential(
             [
                 keras.Input(observations.shape[1:]),
@@ -105,6 +114,10 @@ def check_policy(
             fits = array.ndim == 2 and array.dtype.kind == "f"
             fits = fits and len(array) == rows and np.isfinite(array).all()
             form = f"finite floats [{rows}, D]"
+        elif binary:
+            fits = array.shape == (rows, OUTPUTS)
+            fits = fits and np.isin(array, (0, 1)).all()
+            form = f"zeros and ones [{rows}, {OUTPUTS}]"
         else:
             fits = array.shape == (rows,) and array.dtype.kind in "iu"
             fits = fits and ((array >= 0) & (array < OUTPUTS)).all()
@@ -128,7 +141,34 @@ def check_policy(
     def forbidden() -> None:
         if continuous:
             return
+        model = make_model()
+        free = make()(model, observations, 0)
+        size = 2 * OUTPUTS if binary else OUTPUTS
+        ones = np.ones((count, size), bool)
+        if "seed" in make_arguments(arguments):
+            again = make()(model, observations, 0, ones)
+            require(
+                not differ(free, again), "a mask of ones must change nothing."
+            )
+        if binary:
+            mask = np.tile([[True, False], [False, True]], (count, 2, 1))
+            mask = mask.reshape(count, size)
+            acted = make()(model, observations, 0, mask)
+            require(
+                np.all(acted == [0, 1, 0, 1]),
+                "bits that the mask forces must be what it says. "
+                f"Received: {acted}.",
+            )
+            return
         for allowed in range(OUTPUTS):
+            mask = np.zeros((count, OUTPUTS), bool)
+            mask[:, allowed] = True
+            acted = make()(model, observations, 0, mask)
+            require(
+                np.all(acted == allowed),
+                f"only action {allowed} is allowed by the mask. "
+                f"Received: {acted}.",
+            )
             scores = np.full(OUTPUTS, -np.inf, "float32")
             scores[allowed] = -3.0
             acted = make()(_FixedOutput(scores), observations, 0)
@@ -152,7 +192,9 @@ def check_policy(
     def mixed_bfloat16() -> None:
         with precision("mixed_bfloat16"):
             model = make_model()
-        check_actions(make()(model, observations, 0), count)
+        acted = make()(model, observations, 0)
+        if make_network is None:
+            check_actions(acted, count)
 
     def pickle() -> None:
         model = make_model()

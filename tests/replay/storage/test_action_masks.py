@@ -68,8 +68,8 @@ def test_integers_are_masks_too():
     [
         (
             {"action_mask": np.array([[True] * 3, [True, True, False]])},
-            r"`action` must be allowed by `action_mask`. Received: action=2 wit"
-            r" action_mask=\[ True  True False\] in row 1",
+            r"`action` must be allowed by `action_mask`. Received: action=2"
+            r" with action_mask=\[ True  True False\] in row 1",
         ),
         ({"action_mask": ONES[:, :2]}, r"must have shape \(2, 3\).*\(2, 2\)"),
         ({"action_mask": None}, "Received: action_mask=None"),

@@ -11,6 +11,7 @@ TESTS = pathlib.Path(__file__).parent
 # Files without a test file of their own, by the one that tests their lines:
 # families that share one contract, and parts that only their whole can show.
 TESTED_ELSEWHERE = {
+    "callbacks/test_structured.py": ("callbacks/policy_shapes.py",),
     "callbacks/test_collect_rollout.py": (
         "callbacks/model_outputs.py",
         "callbacks/on_policy_collector.py",
@@ -23,6 +24,7 @@ TESTED_ELSEWHERE = {
     "environments/adapters/test_vector_adapter.py": (
         "environments/adapters/action_batches.py",
         "environments/adapters/as_vector.py",
+        "environments/adapters/observation_arrays.py",
         "environments/adapters/space_checks.py",
         "environments/adapters/step.py",
         "environments/adapters/single_environment_adapter.py",
@@ -83,7 +85,6 @@ TESTED_ELSEWHERE = {
         "models/action_evaluation.py",
         "models/actor_critic_networks.py",
         "models/actor_critic_objective.py",
-        "models/policy_outputs.py",
         "models/kl_stop.py",
     ),
     "models/test_double_dqn.py": (
@@ -103,6 +104,10 @@ TESTED_ELSEWHERE = {
         "policies/tf_forward.py",
     ),
     "policies/test_greedy.py": ("policies/action_scores.py",),
+    "policies/test_masks.py": ("policies/acting.py",),
+    "replay/storage/test_observation_layout.py": (
+        "replay/storage/frame_groups.py",
+    ),
     "replay/feeding/test_tf_dataset.py": ("replay/feeding/tf_layout.py",),
     "replay/sampling/test_prioritized.py": (
         "replay/sampling/beta_schedule.py",
@@ -118,7 +123,6 @@ TESTED_ELSEWHERE = {
     "replay/test_replay_buffer.py": (
         "replay/buffer.py",
         "replay/storage/draw.py",
-        "replay/storage/observation_frames.py",
         "replay/transition_memory.py",
     ),
     "replay/test_update_priorities.py": (

@@ -235,6 +235,11 @@ def _joined(info: Any) -> dict[str, Any]:
         joined[f"_{key}"] = told
         if any(isinstance(value, dict) for value in joined[key]):
             joined[key] = _joined([row.get(key, {}) for row in info])
+        elif key == MASK_KEY:
+            # Each row's is an array, or a nest of arrays.
+            joined[key] = np.empty(len(info), object)
+            for place, row in enumerate(info):
+                joined[key][place] = row.get(key)
     return joined
 
 

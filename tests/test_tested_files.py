@@ -118,8 +118,12 @@ TESTED_ELSEWHERE = {
     ),
     "replay/storage/test_transition_ring.py": (
         "replay/storage/frame_counts.py",
+        "replay/storage/observation_store.py",
     ),
-    "replay/test_episode_buffer.py": ("replay/storage/epoch_steps.py",),
+    "replay/test_episode_buffer.py": (
+        "replay/storage/epoch_forms.py",
+        "replay/storage/epoch_steps.py",
+    ),
     "replay/test_replay_buffer.py": (
         "replay/buffer.py",
         "replay/storage/draw.py",

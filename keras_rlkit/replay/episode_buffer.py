@@ -11,17 +11,12 @@ from keras_rlkit.replay.feeding.epoch_feed import EpochFeed
 from keras_rlkit.replay.feeding.py_dataset import EpochBatches
 from keras_rlkit.replay.feeding.tf_dataset import make_epoch_dataset
 from keras_rlkit.replay.storage.action_layout import ActionLayout
-from keras_rlkit.replay.storage.action_masks import (
-    add_masks,
-    check_mask_size,
-)
 from keras_rlkit.replay.storage.environment_spaces import read_episode_spaces
+from keras_rlkit.replay.storage.epoch_forms import EpochForms
 from keras_rlkit.replay.storage.epoch_samples import Evaluate
 from keras_rlkit.replay.storage.epoch_steps import EpochSteps
-from keras_rlkit.replay.storage.observation_layout import ObservationLayout
 from keras_rlkit.replay.storage.step_checks import (
     Step,
-    check_step,
 )
 from keras_rlkit.utils import check_fraction
 
@@ -41,13 +36,11 @@ class EpisodeBuffer(Buffer):
     `terminated` ends a return. `truncated` (a time limit) does not: the future
     that was not played counts with the value of the last observation, if the
     model has a value. If it has none, the future counts as if the episode's
-    mean reward went on for ever, mean / (1 - discount), which is right for a
-    pole that would stay up, and closer than 0 wherever an episode was cut
-    while it went on as usual; with `discount=1` it counts 0.
+    mean reward went on for ever, mean / (1 - discount), and with `discount=1`
+    as 0.
 
-    Steps come in order: where a row is not valid, or is the last one, its
-    environment's trajectory was cut. Arrays are kept, not copied: don't write
-    into them before the epoch is finished.
+    Where a row is not valid, or is the last one, its environment's trajectory
+    was cut. Arrays are kept, not copied: don't write into them meanwhile.
 
     Args:
         discount: Number in [0, 1], the discount factor gamma of one step.
@@ -65,13 +58,11 @@ class EpisodeBuffer(Buffer):
             to `"float32"`.
         num_envs: Positive integer N, environments that play together.
             Defaults to 1.
-        action_shape: Shape of one action: `()` for one choice, `(D,)` for
-            several choices or D real numbers, or a nest of shapes for a
-            dictionary or tuple of actions. Defaults to `()`.
-        num_actions: How many there are to choose from: an integer for one
-            choice, a tuple of D integers for D of them, and `None` for real
-            numbers (or for one choice that isn't checked); a nest where
-            `action_shape` is one. Defaults to `None`.
+        action_shape: Shape of one action: `()` for one choice, `(D,)` for D
+            choices or numbers, or a nest of shapes. Defaults to `()`.
+        num_actions: How many there are to choose from: an integer, a tuple for
+            several choices, `None` for numbers (or for one choice that isn't
+            checked), or a nest like `action_shape`. Defaults to `None`.
         capacity: Positive integer, the most transitions an epoch may have.
             Defaults to 1,000,000.
         seed: Non-negative integer for the order of minibatches, or `None` to
@@ -137,8 +128,6 @@ class EpisodeBuffer(Buffer):
     ):
         super().__init__(capacity, num_envs, discount, seed)
         self._actions = ActionLayout(action_shape, num_actions)
-        self._given_dtype = observation_dtype
-        self._mask_size = check_mask_size(action_masks, self._actions)
         if action_masks and lambda_ is None:
             raise ValueError(
                 "`action_masks` needs `lambda_`: a loss of returns alone has "
@@ -146,21 +135,18 @@ class EpisodeBuffer(Buffer):
                 "lambda_=None. Let the network give -inf for what is "
                 "forbidden, or use `ActorCritic`."
             )
-        layout = None
-        if observation_shape is not None:
-            layout = self._make_layout(observation_shape)
         self.standardize = bool(standardize)
         if lambda_ is not None:
             lambda_ = check_fraction("lambda_", lambda_)
         self.lambda_ = lambda_
-        self._steps = EpochSteps(self.discount, lambda_, self.standardize)
-        #: What data sets draw from.
-        self.feed = EpochFeed(
-            self._steps,
-            self._generator,
-            layout,
-            self._actions,
+        forms = EpochForms(
+            observation_shape, observation_dtype, self._actions, action_masks
         )
+        self._steps = EpochSteps(
+            self.discount, lambda_, self.standardize, forms
+        )
+        #: What data sets draw from.
+        self.feed = EpochFeed(self._steps, self._generator)
 
     @classmethod
     def for_environment(
@@ -169,13 +155,11 @@ class EpisodeBuffer(Buffer):
         """Make a buffer that fits an environment.
 
         Args:
-            environment: Any gymnasium environment or vector environment with
-                `Discrete` or one-dimensional `Box` actions, whose observations
-                are one array or dictionaries and tuples of arrays.
+            environment: Any gymnasium environment or vector environment whose
+                observations are nests of arrays, actions of such of one axis.
             discount: Number in [0, 1].
-            **arguments: Further arguments of `EpisodeBuffer`. Where a key
-                `"action_mask"` of the observation holds the mask,
-                `action_masks` is `True` by itself.
+            **arguments: Further arguments; `action_masks` is `True` by itself
+                where a key `"action_mask"` of the observation holds the mask.
 
         Returns:
             A buffer with the environment's shapes and number of environments.
@@ -194,20 +178,19 @@ class EpisodeBuffer(Buffer):
         buffer.action_shape  # (1,)
         ```
         """
-        spaces = read_episode_spaces(environment)
-        return cls(discount, **{**spaces, **arguments})
+        return cls(
+            discount, **{**read_episode_spaces(environment), **arguments}
+        )
 
     @property
     def observation_shape(self) -> Any:
         """Shape of one observation, or a nest; known from the first step on."""
-        layout = self.feed.layout
-        return None if layout is None else layout.shape
+        return self._steps.forms.shape
 
     @property
     def observation_dtype(self) -> Any:
         """NumPy dtype of observations, or a nest of dtypes."""
-        layout = self.feed.layout
-        return np.dtype(self._given_dtype) if layout is None else layout.dtype
+        return self._steps.forms.dtype
 
     @property
     def action_shape(self) -> Any:
@@ -222,7 +205,7 @@ class EpisodeBuffer(Buffer):
     @property
     def action_masks(self) -> bool:
         """Whether masks of allowed actions are stored."""
-        return self._mask_size is not None
+        return self._steps.forms.mask_size is not None
 
     @property
     def gives(self) -> str:
@@ -237,28 +220,12 @@ class EpisodeBuffer(Buffer):
         """Forget everything and begin a new epoch."""
         self._steps.clear()
 
-    def _make_layout(self, observation_shape: Any) -> ObservationLayout:
-        return ObservationLayout(
-            observation_shape, self._given_dtype, mask_size=self._mask_size
-        )
-
     def _check(
         self, step: tuple[Any, ...], action_mask: Any, next_action_mask: Any
     ) -> Step:
-        layout = self.feed.layout
-        if layout is None:
-            layout = self._make_layout(
-                keras.tree.map_structure(lambda x: np.shape(x)[1:], step[0])
-            )
-        checked = add_masks(
-            check_step(step, layout, self._actions, self.num_envs),
-            self._mask_size,
-            self._actions,
-            action_mask,
-            next_action_mask,
+        return self._steps.forms.check(
+            step, self.num_envs, action_mask, next_action_mask
         )
-        self.feed.layout = layout
-        return checked
 
     def _keep(self, step: Step) -> None:
         if self._steps.used:
@@ -296,21 +263,7 @@ class EpisodeBuffer(Buffer):
             ValueError: If the epoch is empty, values are missing or not
                 finite.
         """
-        self._steps.finish(self._on_nests(evaluate), reward_scale)
-
-    def _on_nests(self, evaluate: Evaluate | None) -> Evaluate | None:
-        """Return the function for leaves, behind which masks may stand."""
-        if evaluate is None:
-            return None
-
-        def on_nests(leaves: list, parts: list) -> Any:
-            observations, mask = self.feed.layout.split(leaves)
-            actions = self._actions.nest(parts)
-            if mask is None:
-                return evaluate(observations, actions)
-            return evaluate(observations, actions, mask)
-
-        return on_nests
+        self._steps.finish(evaluate, reward_scale)
 
     def samples(self) -> Batch:
         """Return all of this epoch's data as one batch, in order of time.

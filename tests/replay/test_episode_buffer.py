@@ -250,27 +250,57 @@ def test_for_environment():
     assert buffer.action_shape == (1,)
 
 
-@pytest.mark.parametrize(
-    "kind, argument",
-    [
-        ("MultiDiscrete", [2, 2]),
-        ("MultiBinary", 3),
-        ("MultiBinary", [3]),
-        ("MultiBinary", [2, 3]),
-    ],
-)
-def test_spaces_of_actions_that_no_policy_has(kind, argument):
+SPACES = {
+    "MultiBinary": ([2, 3],),
+    "MultiDiscrete": ([[2, 2], [3, 3]],),
+    "Box": (0, 1, (2, 2)),
+    "Text": (3,),
+}
+
+
+@pytest.mark.parametrize("kind", SPACES)
+def test_spaces_of_actions_that_no_policy_has(kind):
     import gymnasium
 
     class Odd:
         observation_space = gymnasium.spaces.Box(0, 1, (2,))
-        action_space = getattr(gymnasium.spaces, kind)(argument)
+        action_space = gymnasium.spaces.Dict(
+            {"a": getattr(gymnasium.spaces, kind)(*SPACES[kind])}
+        )
 
     with pytest.raises(
-        ValueError,
-        match=f"must have `Discrete` or one-dimens.*action_space={kind}",
+        ValueError, match=rf"have one axis .*action_space\['a'\]={kind}"
     ):
         rlk.replay.EpisodeBuffer.for_environment(Odd(), 0.9)
+
+
+def test_spaces_of_actions_of_several_parts():
+    import gymnasium
+    from gymnasium import spaces
+
+    class Even:
+        observation_space = gymnasium.spaces.Box(0, 1, (2,))
+        action_space = spaces.Dict(
+            {
+                "bits": spaces.MultiBinary(3),
+                "rest": spaces.Tuple(
+                    [spaces.MultiDiscrete([2, 5]), spaces.Box(0, 1, (4,))]
+                ),
+                "one": spaces.Discrete(6),
+            }
+        )
+
+    buffer = rlk.replay.EpisodeBuffer.for_environment(Even(), 0.9)
+    assert buffer.action_shape == {
+        "bits": (3,),
+        "rest": ((2,), (4,)),
+        "one": (),
+    }
+    assert buffer.num_actions == {
+        "bits": 2,
+        "rest": ((2, 5), None),
+        "one": 6,
+    }
 
 
 def test_bad_arguments_raise():

@@ -3,10 +3,8 @@
 import numpy as np
 
 from keras_rlkit.replay.feeding.batch_forms import Batch
-from keras_rlkit.replay.storage.action_layout import ActionLayout
 from keras_rlkit.replay.storage.epoch_samples import Samples
 from keras_rlkit.replay.storage.epoch_steps import EpochSteps
-from keras_rlkit.replay.storage.observation_layout import ObservationLayout
 
 
 class EpochFeed:
@@ -15,21 +13,15 @@ class EpochFeed:
     Args:
         steps: Where the epoch is.
         generator: Source of randomness for the order of minibatches.
-        layout: What an observation consists of, or `None` if not known.
-        actions: What an action consists of.
     """
 
     def __init__(
         self,
         steps: EpochSteps,
         generator: np.random.Generator,
-        layout: ObservationLayout | None,
-        actions: ActionLayout,
     ):
-        self.layout = layout
         self._steps = steps
         self._generator = generator
-        self._actions = actions
 
     def __len__(self) -> int:
         """Return how many samples the epoch has so far."""
@@ -66,7 +58,7 @@ class EpochFeed:
         Args:
             size: Rows of the batch.
         """
-        if self.layout is None:
+        if self._steps.forms.layout is None:
             raise ValueError(
                 "`observation_shape` must be known before there are data. "
                 "Received: observation_shape=None. Make the buffer with "
@@ -74,8 +66,8 @@ class EpochFeed:
             )
         zeros = np.zeros(size, np.float32)
         blank = Samples(
-            self.layout.zeros(size),
-            self._actions.zeros(size),
+            self._steps.forms.layout.zeros(size),
+            self._steps.forms.actions.zeros(size),
             *[zeros] * 4,
         )
         return self._batch(blank, np.arange(size), zeros)
@@ -89,14 +81,14 @@ class EpochFeed:
         self._steps.used = True
 
     def _batch(self, samples: Samples, rows: np.ndarray, filled: np.ndarray):
-        observation, mask = self.layout.split(
+        observation, mask = self._steps.forms.layout.split(
             [leaf[rows] for leaf in samples.observation]
         )
-        action = self._actions.nest(
+        action = self._steps.forms.actions.nest(
             [
                 array[rows].astype(part.dtype, copy=False)
                 for array, part in zip(
-                    samples.action, self._actions.parts, strict=True
+                    samples.action, self._steps.forms.actions.parts, strict=True
                 )
             ]
         )

@@ -1,5 +1,6 @@
 """The steps of one epoch, and the samples that are made of them."""
 
+from keras_rlkit.replay.storage.epoch_forms import EpochForms
 from keras_rlkit.replay.storage.epoch_samples import (
     Evaluate,
     Samples,
@@ -16,11 +17,17 @@ class EpochSteps:
         discount: Discount factor of one step.
         lambda_: Lambda of the advantages, or `None` for plain returns.
         standardize: Whether returns, or advantages, are standardized.
+        forms: What observations and actions consist of.
     """
 
     def __init__(
-        self, discount: float, lambda_: float | None, standardize: bool
+        self,
+        discount: float,
+        lambda_: float | None,
+        standardize: bool,
+        forms: EpochForms,
     ):
+        self.forms = forms
         self.discount = discount
         self.lambda_ = lambda_
         self.standardize = standardize
@@ -71,7 +78,11 @@ class EpochSteps:
                 "values. Use `lambda_=None` for plain returns."
             )
         samples = make_samples(
-            self._steps, self.discount, self.lambda_, evaluate, reward_scale
+            self._steps,
+            self.discount,
+            self.lambda_,
+            self.forms.on_lists(evaluate),
+            reward_scale,
         )
         if self.standardize:
             name = "returns" if self.lambda_ is None else "advantage"

@@ -1,19 +1,14 @@
 """The rows of a replay buffer, and the frames they point at."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from keras_rlkit.replay.storage.distinct_frames import DistinctFrames
 from keras_rlkit.replay.storage.draw import Draw
-from keras_rlkit.replay.storage.frame_counts import (
-    SMALL_OBSERVATION_BYTES,
-    num_frames,
-)
-from keras_rlkit.replay.storage.frame_groups import FrameGroup
 from keras_rlkit.replay.storage.n_step import Finished, NStepAccumulator
 from keras_rlkit.replay.storage.observation_layout import ObservationLayout
+from keras_rlkit.replay.storage.observation_store import ObservationStore
 from keras_rlkit.replay.storage.step_checks import Step
 from keras_rlkit.replay.storage.storage_settings import (
     Compressed,
@@ -55,22 +50,10 @@ class TransitionRing:
         self.added = 0
         self.size = 0
         self._step_discount = discount
-        self._layout = layout
-        self._stores = []
-        for group in layout.groups:
-            frame = group.frame_shape, group.frame_dtype
-            frames = num_frames(capacity, *frame, num_envs, group.stack, n_step)
-            place = _place_of(group, layout, storage or Memory())
-            self._stores.append(
-                DistinctFrames(frames, *frame, num_envs, group.stack, place)
-            )
-        # Where each group's frames are among all frames of an observation.
-        ends = np.cumsum([group.stack for group in layout.groups]).tolist()
-        self._columns = [
-            slice(end - group.stack, end)
-            for end, group in zip(ends, layout.groups, strict=True)
-        ]
-        stack = ends[-1]
+        self._observations = ObservationStore(
+            capacity, layout, num_envs, n_step, storage or Memory()
+        )
+        stack = self._observations.stack
         self._open = NStepAccumulator(num_envs, n_step, stack)
         self._ended = np.ones(num_envs, bool)
         self._slots = np.zeros((capacity, 2 * stack), np.int32)
@@ -78,17 +61,9 @@ class TransitionRing:
         self._reward = np.zeros(capacity, np.float32)
         self._discount = np.zeros(capacity, np.float32)
         # No frame of a row, nor of any later row, is older than this.
-        self._oldest_frame = np.zeros((capacity, len(ends)), np.int64)
-        self._frame_bound = [0] * len(ends)
-        # While every next stack is the stack moved on by one frame, both are
-        # read as one window of k + 1 frames.
-        self._windows = [n_step == 1] * len(ends)
-        self._both, self._window = [], []
-        for columns in self._columns:
-            start = np.arange(columns.start, columns.stop)
-            both = np.concatenate([start, start + stack])[:, None]
-            self._both.append(both)
-            self._window.append(np.delete(both, slice(len(start), -1), axis=0))
+        groups = len(layout.groups)
+        self._oldest_frame = np.zeros((capacity, groups), np.int64)
+        self._frame_bound = [0] * groups
 
     @staticmethod
     def size_of(
@@ -99,21 +74,12 @@ class TransitionRing:
         storage: Memory | Compressed | Disk,
     ) -> Size:
         """Return the bytes that a store with these arguments claims."""
-        memory = disk = 0
-        for group in layout.groups:
-            frame = group.frame_shape, group.frame_dtype
-            frames = num_frames(capacity, *frame, num_envs, group.stack, n_step)
-            size = DistinctFrames.size_of(
-                frames,
-                *frame,
-                num_envs,
-                group.stack,
-                _place_of(group, layout, storage),
-            )
-            row = 2 * group.stack * 4 + 8
-            memory += size.memory + capacity * row
-            disk += size.disk
-        return Size(memory + capacity * (4 + 4 + 4), disk)
+        size = ObservationStore.size_of(
+            capacity, layout, num_envs, n_step, storage
+        )
+        groups = layout.groups
+        row = sum(2 * group.stack * 4 + 8 for group in groups) + 4 + 4 + 4
+        return size._replace(memory=size.memory + capacity * row)
 
     def add(self, step: Step) -> None:
         """Store one step of every valid environment.
@@ -132,27 +98,14 @@ class TransitionRing:
                 "has ended. Received: valid=False within an episode of "
                 f"environments {np.nonzero(paused)[0].tolist()}."
             )
-        now, then = (
-            [
-                store.words(frames)
-                for store, frames in zip(self._stores, parts, strict=True)
-            ]
-            for parts in (
-                self._layout.frames(step.observation),
-                self._layout.frames(step.next_observation),
-            )
-        )
-        continues = self._continues(now)
-        numbered = [
-            store.number(step.valid, continues, *words)
-            for store, *words in zip(self._stores, now, then, strict=True)
-        ]
-        start, end, new = zip(*numbered, strict=True)
-        start, end = _side_by_side(start), _side_by_side(end)
-        self._move_frame_bound(start[step.valid])
+        store = self._observations
+        now = store.words(step.observation)
+        then = store.words(step.next_observation)
+        continues = store.continues(now, self._frame_bound)
+        start, end, new = store.number(step.valid, continues, now, then)
+        store.bounds(self._frame_bound, start[step.valid], self._open)
         self._make_room([len(frames) for frames in new])
-        for store, frames in zip(self._stores, new, strict=True):
-            store.write(frames)
+        store.write(new)
 
         discount, ended = discount_and_end(
             step.terminated, step.truncated, self._step_discount
@@ -160,8 +113,7 @@ class TransitionRing:
         finished = []
         broken = step.valid & ~continues & (self._open.count > 0)
         if broken.any():
-            last = _side_by_side([store.last for store in self._stores])
-            finished.append(self._open.cut(broken, last))
+            finished.append(self._open.cut(broken, store.last))
         finished.append(
             self._open.push(
                 step.valid,
@@ -173,24 +125,11 @@ class TransitionRing:
                 ended,
             )
         )
-        for store, columns, words in zip(
-            self._stores, self._columns, then, strict=True
-        ):
-            store.remember(step.valid, end[:, columns], words)
+        store.remember(step.valid, end, then)
         self._ended[step.valid] = ended[step.valid]
         self._append(finished)
         # A storage that has run full may have dropped frames.
-        self._make_room([0] * len(self._stores))
-
-    def _continues(self, now: list[np.ndarray]) -> np.ndarray:
-        """Say where observations are the last ones that were added."""
-        result = None
-        for store, words, bound in zip(
-            self._stores, now, self._frame_bound, strict=True
-        ):
-            part = store.continues(words, bound)
-            result = part if result is None else result & part
-        return result
+        self._make_room([0] * len(new))
 
     @property
     def stored(self) -> tuple[int, int]:
@@ -199,13 +138,12 @@ class TransitionRing:
 
     def end_trajectories(self) -> None:
         """Let what is added next begin new trajectories."""
-        for store in self._stores:
-            store.has_last[:] = False
+        self._observations.forget_last()
 
     @property
     def stores(self) -> list[DistinctFrames]:
         """Where the frames of the observations are, by groups."""
-        return self._stores
+        return self._observations.groups
 
     def read(
         self,
@@ -225,24 +163,8 @@ class TransitionRing:
             The transitions, with `frames` [w, M, *frame], or [w, M] slots.
         """
         rows = index % self.capacity
-        leaves: list[Any] = [None] * len(self._layout.leaves)
-        for group, store, windows, window, both in zip(
-            self._layout.groups,
-            self._stores,
-            self._windows,
-            self._window,
-            self._both,
-            strict=True,
-        ):
-            slots = self._slots[rows, window if windows else both]
-            if slots_only and group.is_stack:
-                leaves[group.leaves[0]] = slots
-                continue
-            parts = group.split(store.read(slots), self._layout.leaves)
-            for number, part in zip(group.leaves, parts, strict=True):
-                leaves[number] = part
         return Draw(
-            tuple(leaves),
+            self._observations.read(self._slots, rows, slots_only),
             self._action[rows],
             self._reward[rows],
             self._discount[rows],
@@ -263,13 +185,7 @@ class TransitionRing:
         numbers = np.arange(self.added - self.size, self.added)
         slots = self._slots[numbers % self.capacity].tolist()
         stack = len(slots[0]) // 2 if slots else 0
-        zero = [
-            store.num_frames
-            for store, group in zip(
-                self._stores, self._layout.groups, strict=True
-            )
-            for _ in range(group.stack)
-        ]
+        zero = self._observations.zero_slots
         open_ends: dict[tuple[int, ...], list[int]] = {}
         trajectories = []
         for number, places in zip(numbers.tolist(), slots, strict=True):
@@ -282,21 +198,9 @@ class TransitionRing:
             open_ends[tuple(end)] = trajectory
         return [np.array(trajectory) for trajectory in trajectories]
 
-    def _move_frame_bound(self, start: np.ndarray) -> None:
-        for place, (store, columns) in enumerate(
-            zip(self._stores, self._columns, strict=True)
-        ):
-            bound = self._open.oldest(store.written, columns)
-            numbers = start[:, columns]
-            bound = numbers.min(where=numbers >= 0, initial=bound)
-            self._frame_bound[place] = max(self._frame_bound[place], int(bound))
-
     def _make_room(self, coming: list[int]) -> None:
         """Drop the oldest transitions whose frames will be overwritten."""
-        kept_from = [
-            store.oldest(count)
-            for store, count in zip(self._stores, coming, strict=True)
-        ]
+        kept_from = self._observations.oldest(coming)
         while self.size:
             row = (self.added - self.size) % self.capacity
             oldest = self._oldest_frame[row].tolist()
@@ -312,25 +216,13 @@ class TransitionRing:
         if len(finished) > 1:
             order = np.argsort(done.environment, kind="stable")
             done = Finished(*(field[order] for field in done))
-        for place, columns in enumerate(self._columns):
-            if self._windows[place]:
-                start, end = done.start[:, columns], done.end[:, columns]
-                self._windows[place] = bool((start[:, 1:] == end[:, :-1]).all())
         # Of more rows than fit, only the last ones would stay.
         done = Finished(*(field[-self.capacity :] for field in done))
         self.added += count
         rows = np.arange(self.added - len(done.environment), self.added)
         rows %= self.capacity
-        self._slots[rows] = np.concatenate(
-            [
-                store.slots(numbers[:, columns])
-                for numbers in (done.start, done.end)
-                for store, columns in zip(
-                    self._stores, self._columns, strict=True
-                )
-            ],
-            axis=1,
-        )
+        slots = self._observations.slots(done.start, done.end)
+        self._slots[rows] = slots
         self._action[rows] = done.action
         self._reward[rows] = done.reward
         self._discount[rows] = done.discount
@@ -352,11 +244,7 @@ class TransitionRing:
         return {
             **self._own_arrays(),
             **self._open.state(),
-            **{
-                _numbered(name, place): array
-                for place, store in enumerate(self._stores)
-                for name, array in store.state().items()
-            },
+            **self._observations.arrays(),
         }
 
     def counters(self) -> dict[str, Any]:
@@ -365,14 +253,12 @@ class TransitionRing:
             "added": self.added,
             "size": self.size,
             "frame_bound": list(self._frame_bound),
-            "windows": list(self._windows),
-            "frames": [store.counters() for store in self._stores],
+            **self._observations.counters(),
         }
 
     def prepare(self, counters: dict[str, Any]) -> None:
         """Give `arrays` the shapes that they had with these counters."""
-        for store, own in zip(self._stores, counters["frames"], strict=True):
-            store.prepare(own)
+        self._observations.prepare(counters)
 
     def restore(
         self, arrays: dict[str, np.ndarray], counters: dict[str, Any]
@@ -381,30 +267,7 @@ class TransitionRing:
         for name, array in self._own_arrays().items():
             array[...] = arrays[name]
         self._open.restore(arrays)
-        for place, store in enumerate(self._stores):
-            own = {
-                name: arrays[_numbered(name, place)] for name in store.state()
-            }
-            store.restore(own, counters["frames"][place])
+        self._observations.restore(arrays, counters)
         self.added = counters["added"]
         self.size = counters["size"]
         self._frame_bound = list(counters["frame_bound"])
-        self._windows = list(counters["windows"])
-
-
-def _place_of(
-    group: FrameGroup,
-    layout: ObservationLayout,
-    storage: Memory | Compressed | Disk,
-) -> Memory | Compressed | Disk:
-    """Return where a group's frames lie: numbers beside images in memory."""
-    small = group.frame_bytes <= SMALL_OBSERVATION_BYTES
-    return Memory() if small and len(layout.groups) > 1 else storage
-
-
-def _side_by_side(arrays: Sequence[np.ndarray]) -> np.ndarray:
-    return arrays[0] if len(arrays) == 1 else np.concatenate(arrays, axis=1)
-
-
-def _numbered(name: str, place: int) -> str:
-    return f"{name}_{place}"

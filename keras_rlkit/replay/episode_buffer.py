@@ -165,13 +165,12 @@ class EpisodeBuffer(Buffer):
             A buffer with the environment's shapes and number of environments.
 
         Raises:
-            ValueError: If a space of the environment does not fit.
+            ValueError: If a space does not fit.
 
         Example:
 
         ```python
         import gymnasium
-
         buffer = rlk.replay.EpisodeBuffer.for_environment(
             gymnasium.make("Pendulum-v1"), discount=0.9, lambda_=0.95
         )
@@ -302,8 +301,7 @@ class EpisodeBuffer(Buffer):
                 each size anew.
 
         Returns:
-            A `tf.data.Dataset` with elements as `samples` has, as tensors,
-            for one `fit`.
+            A `tf.data.Dataset` with elements as `samples` has, for one `fit`.
 
         Raises:
             ValueError: If an argument is out of its range, or the shape of

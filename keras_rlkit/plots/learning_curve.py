@@ -84,7 +84,7 @@ def learning_curve(
         )
     axes.set(title=title, xlabel=x_label or x, ylabel=y_label)
     axes.grid(alpha=0.3)
-    axes.legend(loc="upper left")
+    axes.legend(loc="best")
     figure.savefig(path, dpi=120)
 
 

@@ -25,6 +25,7 @@ EXAMPLES = [
     ("docs/recipes/migrate_from_keras_rl.md", CARTPOLE, "agent.keras", None),
     ("docs/recipes/migrate_from_tf_agents.md", CARTPOLE, "agent.keras", None),
     ("docs/troubleshooting.md", {}, None, None),
+    ("docs/spaces.md", {}, None, None),
     ("docs/speed.md", {}, None, None),
     ("docs/distribution_heads.md", {}, None, "tensorflow"),
     ("docs/testing_your_parts.md", {}, None, "tensorflow"),

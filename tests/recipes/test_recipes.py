@@ -28,6 +28,8 @@ QUICK_RUNS = {
         ),
         # Random actions give about -1,200, and -21.
         ("pendulum_ppo", "pendulum", "ActorCritic", -1_150),
+        ("taxi_masks --steps 60000", "taxi", "DoubleDQN", 5),
+        ("image_and_vector", "minigrid", "DoubleDQN", 0.5),
         ("atari_ppo --steps 1024", "pong", "ActorCritic", -21),
     ],
     "tensorflow": [

@@ -101,13 +101,16 @@ class Draws:
     def __init__(self, seed=None):
         self.generator = np.random.default_rng(seed)
 
-    def __call__(self, model, observations, step):
+    def __call__(self, model, observations, step, action_mask=None):
         """Draw by the output [N, A] of the model."""
         scores = np.asarray(model.predict_on_batch(observations))
         if np.isnan(scores).any():
             raise ValueError("The model's output must not be NaN.")
         noise = self.generator.random(scores.shape)
-        return np.argmax(np.where(scores == -np.inf, -1, noise), axis=1)
+        noise[scores == -np.inf] = -1
+        if action_mask is not None:
+            noise[~action_mask] = -1
+        return np.argmax(noise, axis=1)
 
     def get_state(self):
         return {"generator": self.generator.bit_generator.state}

@@ -17,7 +17,7 @@ def input_of(layer: RunningNormalization, observations: Any) -> np.ndarray:
 
     Raises:
         ValueError: If not exactly one array of a nest has the layer's shape,
-            and none of these the layer's name.
+            and the layer's name ends with the key of none of these.
     """
     if not isinstance(observations, (dict, tuple, list)):
         return observations
@@ -27,15 +27,16 @@ def input_of(layer: RunningNormalization, observations: Any) -> np.ndarray:
         for path, array in keras.tree.flatten_with_path(observations)
         if array.shape[1:] == shape
     ]
-    named = [array for key, array in fits if key == layer.name]
+    # An input of the same name may take the key alone.
+    named = [array for key, array in fits if layer.name.endswith(f"_{key}")]
     arrays = [array for _, array in fits]
     for found in (arrays, named):
         if len(found) == 1:
             return found[0]
     raise ValueError(
         "`RunningNormalization` must have the shape of one array of the "
-        "observation, or the name of one of those that have its shape. "
+        "observation, or a name that ends with the key of one of them. "
         f"Received: a layer named {layer.name!r} of shape {shape}, and "
         f"{len(arrays)} arrays of that shape. Use "
-        "`RunningNormalization(name=key)`."
+        '`RunningNormalization(name=f"normal_{key}")`.'
     )

@@ -106,7 +106,9 @@ def for_each_choice(
         return choose(check_scores(policy, output, size, action_mask))
     masks = [None] * len(output)
     if action_mask is not None:
-        ends = np.cumsum([np.shape(part)[-1] for part in output])[:-1]
+        ends = np.cumsum([np.shape(part)[-1] for part in output])
+        check_mask_shape(action_mask, (size, int(ends[-1])))
+        ends = ends[:-1]
         masks = np.split(np.asarray(action_mask), ends, axis=1)
     columns = [
         choose(check_scores(policy, part, size, mask))
@@ -115,13 +117,26 @@ def for_each_choice(
     return np.stack(columns, axis=1)
 
 
-def _masked(name: str, scores: np.ndarray, action_mask: Any) -> np.ndarray:
-    mask = np.asarray(action_mask, bool)
-    if mask.shape != scores.shape:
+def check_mask_shape(action_mask: Any, shape: tuple[int, ...]) -> None:
+    """Raise unless a mask has an entry for each choice that a model scores.
+
+    Args:
+        action_mask: The mask.
+        shape: Shape that it must have, [N, A].
+
+    Raises:
+        ValueError: If it has another one.
+    """
+    if np.shape(action_mask) != shape:
         raise ValueError(
-            f"`action_mask` must have the shape of the model's output, "
-            f"{scores.shape}. Received: shape {mask.shape}."
+            "`action_mask` must have an entry for each choice that the model "
+            f"scores, shape {shape}. Received: shape {np.shape(action_mask)}."
         )
+
+
+def _masked(name: str, scores: np.ndarray, action_mask: Any) -> np.ndarray:
+    check_mask_shape(action_mask, scores.shape)
+    mask = np.asarray(action_mask, bool)
     rows = np.flatnonzero(~mask.any(axis=1))
     if rows.size:
         raise ValueError(

@@ -4,7 +4,11 @@ from typing import Any
 
 import numpy as np
 
-from keras_rlkit.policies.action_scores import check_scores, model_output
+from keras_rlkit.policies.action_scores import (
+    check_mask_shape,
+    check_scores,
+    model_output,
+)
 from keras_rlkit.utils import make_generator
 from keras_rlkit.utils.nests import num_rows
 
@@ -99,6 +103,7 @@ class Bernoulli:
         pairs = np.stack([np.zeros_like(logits), logits], axis=-1)
         masks = [None] * logits.shape[-1]
         if action_mask is not None:
+            check_mask_shape(action_mask, (size, 2 * logits.shape[-1]))
             masks = np.reshape(action_mask, (size, -1, 2)).swapaxes(0, 1)
         columns = []
         for place, mask in enumerate(masks):

@@ -4,7 +4,11 @@ from typing import Any
 
 import numpy as np
 
-from keras_rlkit.policies.action_scores import OUTPUT_KEYS, output_of_actions
+from keras_rlkit.policies.action_scores import (
+    OUTPUT_KEYS,
+    check_mask_shape,
+    output_of_actions,
+)
 from keras_rlkit.policies.forward import forward
 from keras_rlkit.utils.nests import num_rows
 
@@ -121,6 +125,9 @@ class Independent:
                 "`Independent` needs a model with an output for each of its "
                 f"parts {keys}. Received: {_described(output)}."
             )
+        if action_mask is not None:
+            total = num_choices(self.actions, output)
+            check_mask_shape(action_mask, (size, total))
         chosen, first = [], 0
         for key, part in self._items():
             end = first + num_choices(part.actions, output[key])

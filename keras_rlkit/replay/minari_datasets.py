@@ -112,8 +112,9 @@ def save_minari(
 
     Raises:
         ImportError: If `minari` isn't installed.
-        ValueError: If the buffer is empty, joins several steps, or its
-            discount is 0, so that ends can't be told.
+        ValueError: If the buffer is empty, joins several steps, stores masks
+            of allowed actions, or its discount is 0, so that ends can't be
+            told.
 
     Example:
 
@@ -125,6 +126,11 @@ def save_minari(
             "`buffer` must hold transitions whose discount tells the ends of "
             f"episodes. Received: {len(buffer)} transitions with "
             f"discount={buffer.discount}."
+        )
+    if buffer.action_masks:
+        raise ValueError(
+            "`buffer` must have no masks of allowed actions: Minari data sets "
+            "have no place for them. Received: action_masks=True."
         )
     spaces = {
         name: getattr(environment, f"single_{name}", getattr(environment, name))

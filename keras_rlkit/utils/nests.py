@@ -71,7 +71,7 @@ def flatten_like(
         if isinstance(nest, dict):
             raise ValueError(
                 f"`{name}` must be one array. Received: a dictionary with the "
-                f"keys {sorted(nest)}."
+                f"keys {sorted(nest, key=str)}."
             )
         return [nest]
     if optional and nest is None:
@@ -82,13 +82,13 @@ def flatten_like(
             f"`{name}` must be {_described(like)}. Received: {_received(nest)}."
         )
     if isinstance(like, dict):
-        missing = [] if optional else sorted(set(like) - set(nest))
-        extra = sorted(set(nest) - set(like))
+        missing = [] if optional else sorted(set(like) - set(nest), key=str)
+        extra = sorted(set(nest) - set(like), key=str)
         if missing or extra:
             raise ValueError(
                 f"`{name}` must be {_described(like)}. Received: the keys "
-                f"{sorted(nest)}, without {missing} and with {extra} beside "
-                "them."
+                f"{sorted(nest, key=str)}, without {missing} and with {extra} "
+                "beside them."
             )
     elif len(nest) != len(like):
         raise ValueError(

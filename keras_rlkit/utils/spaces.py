@@ -22,7 +22,7 @@ def observation_parts(space: Any) -> tuple[Any, Any, bool]:
     Raises:
         ValueError: If a part of the space holds no array.
     """
-    parts = getattr(space, "spaces", None)
+    parts = _parts(space)
     has_mask = isinstance(parts, dict) and MASK_KEY in parts and len(parts) > 1
     if has_mask:
         parts = {key: part for key, part in parts.items() if key != MASK_KEY}
@@ -44,14 +44,15 @@ def leaf_spaces(space: Any) -> list[tuple[str, Any]]:
         Pairs of a path, as Python writes it, and a space, in the order in which
         `keras.tree` has the arrays.
     """
-    parts = getattr(space, "spaces", None)
+    parts = _parts(space)
     if isinstance(parts, dict) and MASK_KEY in parts and len(parts) > 1:
         parts = {key: part for key, part in parts.items() if key != MASK_KEY}
     return _leaf_spaces(space if parts is None else parts, "")
 
 
 def _leaf_spaces(part: Any, path: str) -> list[tuple[str, Any]]:
-    parts = getattr(part, "spaces", part)
+    parts = part if isinstance(part, dict) else _parts(part)
+    parts = part if parts is None else parts
     if isinstance(parts, dict):
         pairs: Any = sorted(parts.items())
     elif isinstance(parts, (tuple, list)):
@@ -65,8 +66,18 @@ def _leaf_spaces(part: Any, path: str) -> list[tuple[str, Any]]:
     ]
 
 
+def _parts(space: Any) -> Any:
+    """Return what a `Dict` or `Tuple` space consists of, else `None`.
+
+    A `OneOf` has parts too, of which an observation has only one.
+    """
+    several = any(kind.__name__ == "OneOf" for kind in type(space).__mro__)
+    return None if several else getattr(space, "spaces", None)
+
+
 def _nest(part: Any, path: str, number: int) -> Any:
-    parts = getattr(part, "spaces", part)
+    parts = part if isinstance(part, dict) else _parts(part)
+    parts = part if parts is None else parts
     if isinstance(parts, dict):
         return {
             key: _nest(value, f"{path}[{key!r}]", number)

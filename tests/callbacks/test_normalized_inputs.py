@@ -28,7 +28,7 @@ def test_an_array_is_the_input():
 
 def test_the_shape_or_the_name_decides():
     assert input_of(layer_of((2, 2)), NEST) is NEST["image"]
-    assert input_of(layer_of((3,), "speed"), NEST) is NEST["speed"]
+    assert input_of(layer_of((3,), "normal_speed"), NEST) is NEST["speed"]
 
 
 @pytest.mark.parametrize("shape, count", [((3,), 2), ((4,), 0)])

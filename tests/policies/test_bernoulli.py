@@ -53,6 +53,14 @@ def test_outputs_of_another_form():
         Bernoulli()(network, OBSERVATIONS[:2], 0)
 
 
+@pytest.mark.parametrize("size", [2, 3, 5, 6])
+def test_masks_of_another_length(size):
+    with pytest.raises(ValueError, match=r"scores, shape \(2, 4\)\. Received"):
+        Bernoulli()(
+            constant([0.0, 1.0]), OBSERVATIONS[:2], 0, np.ones((2, size), bool)
+        )
+
+
 CONTRACT = {
     rlk.policies.Bernoulli: {
         "arguments": {"stochastic": False, "seed": 3},

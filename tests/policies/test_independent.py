@@ -102,6 +102,13 @@ def test_the_example_of_one_part_of_bad_numbers_names_its_policy():
         make_policy()(model, OBSERVATIONS, 0)
 
 
+@pytest.mark.parametrize("size", [5, 9])
+def test_masks_of_another_length(size):
+    model = make_model(gear=3, bits=2, move=4)
+    with pytest.raises(ValueError, match=r"scores, shape \(6, 7\)\. Received"):
+        make_policy()(model, OBSERVATIONS, 0, np.ones((6, size), bool))
+
+
 def make_network():
     inputs = keras.Input((3,))
     return keras.Model(inputs, [keras.layers.Dense(n)(inputs) for n in (3, 2)])

@@ -64,7 +64,7 @@ def test_all_forbidden_other_lengths_and_a_mask_of_ones(policy):
     ):
         policy(model, rows, 0, np.array([[True, True], [False, False]]))
     with pytest.raises(
-        ValueError, match=r"have the shape of the model's output, \(2, 2\)\. Re"
+        ValueError, match=r"for each choice .* shape \(2, 2\)\. Received: shape"
     ):
         policy(model, rows, 0, np.ones((2, 3), bool))
     state = policy.get_state()
@@ -104,3 +104,7 @@ def test_who_has_no_masks_is_called_without():
 
     assert act(own, None, OBSERVATIONS, 0, None) == "three arguments"
     assert act(lambda *a: len(a), None, OBSERVATIONS, 0, [[True]]) == 4
+    with pytest.raises(
+        ValueError, match="`policy` must take a mask of allowed"
+    ):
+        act(own, None, OBSERVATIONS, 0, [[True]])

@@ -1,4 +1,5 @@
 import gymnasium
+import keras
 import numpy as np
 import pytest
 
@@ -153,6 +154,44 @@ def test_bad_buffers():
     add(joined, 1, 0, 2, terminated=True)
     with pytest.raises(ValueError, match="`n_step` must be 1 .*n_step=2"):
         save_minari(joined, "a/b-v0", Counter())
+
+
+def test_masks_have_no_place():
+    buffer = ReplayBuffer(5, (1,), "float32", num_actions=2, action_masks=True)
+    masks = {"action_mask": [[1, 1]], "next_action_mask": [[1, 1]]}
+    buffer.add([[0.0]], [1], [0.0], [False], [False], [[1.0]], **masks)
+    with pytest.raises(ValueError, match="`buffer` must have no masks of allo"):
+        save_minari(buffer, "a/b-v0", Counter())
+
+
+def test_nests_come_back(tmp_path, monkeypatch):
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path))
+    box = gymnasium.spaces.Box(-99, 99, (1,))
+    space = gymnasium.spaces.Dict(
+        {"a": box, "b": gymnasium.spaces.Tuple([box])}
+    )
+
+    class Nested(Counter):
+        observation_space = space
+
+    def at(step):
+        number = np.full((1, 1), step, "float32")
+        return {"a": number, "b": (-number,)}
+
+    buffer = ReplayBuffer(
+        9, {"a": (1,), "b": ((1,),)}, "float32", num_actions=2
+    )
+    for step in range(4):
+        end = [step == 3]
+        buffer.add(at(step), [1], [1.0 * step], end, [False], at(step + 1))
+    save_minari(buffer, "a/nested-v0", Nested())
+    again = load_minari("a/nested-v0")
+    for one, other in zip(
+        keras.tree.flatten(buffer.transitions()),
+        keras.tree.flatten(again.transitions()),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_bad_data_sets():

@@ -106,7 +106,7 @@ def test_a_policy_that_loses_its_state():
 )
 def test_policies_whose_actions_are_wrong(scores, message):
     class Broken(Draws):
-        def __call__(self, model, observations, step):
+        def __call__(self, model, observations, step, action_mask=None):
             return scores(np.asarray(model.predict_on_batch(observations)))
 
     with pytest.raises(AssertionError, match=message):

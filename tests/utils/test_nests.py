@@ -55,6 +55,7 @@ def test_one_leaf_is_a_nest():
             {"b": 1, "a": (1, {"z": 3, "x": 2})},
             r"`x\['a'\]\[1\]` .*without \['y'\] and with \['x'\] beside",
         ),
+        ({1: 0, "b": 1}, r"keys \[1, 'b'\], without \['a'\] and with \[1\] be"),
         (np.zeros((2, 3)), r"a dictionary .*: an array of shape \(2, 3\)\."),
         (
             {"b": {"q": 1}, "a": (1, {"z": 3, "y": 2})},

@@ -40,7 +40,13 @@ def test_a_mask_deeper_inside_or_alone_is_an_array_as_others():
 
 
 @pytest.mark.parametrize(
-    "space", [spaces.Text(3), spaces.Graph(IMAGE, None), spaces.Sequence(IMAGE)]
+    "space",
+    [
+        spaces.Text(3),
+        spaces.Graph(IMAGE, None),
+        spaces.Sequence(IMAGE),
+        spaces.OneOf([IMAGE, spaces.Discrete(2)]),
+    ],
 )
 def test_what_is_no_array(space):
     with pytest.raises(ValueError, match=r"observation_space\['a'\]="):

@@ -90,7 +90,12 @@ def _array_batch(
     if hasattr(space, "low"):
         # Policies draw from distributions without bounds.
         actions = np.clip(actions, space.low, space.high)
-    elif actions.dtype.kind in "biu":
+    else:
+        if actions.dtype.kind not in "biu":
+            raise ValueError(
+                f"`{name}` must be integers for {space}. "
+                f"Received: {name}={actions!r}."
+            )
         sizes = getattr(space, "nvec", 2)
         if (actions < 0).any() or (actions >= sizes).any():
             raise ValueError(

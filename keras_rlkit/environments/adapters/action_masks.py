@@ -1,5 +1,6 @@
 """Masks of allowed actions, as environments tell them."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -35,9 +36,11 @@ def mask_batch(mask: Any, space: Any, num_envs: int) -> np.ndarray:
     """Return masks as an array, or raise if they don't fit.
 
     Args:
-        mask: What the environments told: an array, or the nest of arrays
-            that `space.sample(mask)` takes; with a first axis of `num_envs`,
-            which may be missing where there is one environment.
+        mask: What the environments told: zeros and ones [N, A], all choices
+            side by side, or the nest of arrays that `space.sample(mask)` takes,
+            in which `None` allows everything. The first axis may be missing
+            where there is one environment. An array of objects has one mask
+            for each environment.
         space: Action space of one environment.
         num_envs: Number of environments N.
 
@@ -49,31 +52,61 @@ def mask_batch(mask: Any, space: Any, num_envs: int) -> np.ndarray:
     """
     size = mask_size(space)
     try:
-        parts = [part.reshape(num_envs, -1) for part in _arrays(mask)]
-        rows = np.concatenate(parts, axis=1)
-    except ValueError:
+        rows = _choices(mask, space, num_envs)
+    except (KeyError, TypeError, ValueError):
         rows = np.zeros((0, 0))
-    right = rows.shape == (num_envs, size) and rows.dtype.kind in "biu"
-    if not right or not np.isin(rows, (0, 1)).all():
+    if rows.shape != (num_envs, size) or not np.isin(rows, (0, 1)).all():
         raise ValueError(
             "`environment` must tell in `action_mask` of each of the "
             f"{size} choices of {space} whether it is allowed, by 0 or 1, for "
             f"each of its {num_envs} environment(s). Received: "
-            f"action_mask={mask!r}."
+            f"action_mask={mask!r}. Masks of another meaning are ignored with "
+            "`rlk.environments.as_vector(environment, action_masks=False)`."
         )
     return rows.astype(bool)
 
 
-def _arrays(mask: Any) -> list[np.ndarray]:
-    if isinstance(mask, dict):
-        # A vector environment adds `_key`, which rows tell of it.
-        keys = [key for key in sorted(mask) if key.removeprefix("_") == key]
-        return [array for key in keys for array in _arrays(mask[key])]
-    if isinstance(mask, (tuple, list)):
-        return [array for part in mask for array in _arrays(part)]
-    array = np.asarray(mask)
-    if array.dtype != object:
-        return [array]
-    # A vector environment keeps tuples of arrays as they are, one to a row.
-    rows = [np.concatenate([a.ravel() for a in _arrays(row)]) for row in array]
-    return [np.stack(rows)]
+def rows_apart(rows: Sequence[Any]) -> np.ndarray:
+    """Return an array of objects, one for each environment.
+
+    Args:
+        rows: Masks or observations, arrays or nests of arrays.
+    """
+    apart = np.empty(len(rows), object)
+    for place, row in enumerate(rows):
+        apart[place] = row
+    return apart
+
+
+def _choices(mask: Any, space: Any, num_envs: int) -> np.ndarray:
+    """Return the zeros and ones [N, A] of a space, or of a part of it."""
+    if mask is None:
+        return np.ones((num_envs, mask_size(space)))
+    if isinstance(mask, np.ndarray) and mask.dtype == object:
+        return np.concatenate([_choices(row, space, 1) for row in mask])
+    parts = getattr(space, "spaces", None)
+    if isinstance(parts, dict) and isinstance(mask, dict):
+        pairs = [(mask.get(key), parts[key]) for key in sorted(parts)]
+    elif parts is not None and isinstance(mask, (tuple, list)):
+        # Of numbers there need be no mask.
+        pairs = list(zip(_one_for_each(mask, parts), parts, strict=True))
+    elif isinstance(mask, (tuple, list)) and hasattr(space, "nvec"):
+        arrays = [np.reshape(part, (num_envs, -1)) for part in mask]
+        return np.concatenate(arrays, axis=1)
+    else:
+        rows = np.reshape(mask, (num_envs, -1))
+        bits = hasattr(space, "n") and not is_discrete(space)
+        if bits and 2 * rows.shape[1] == mask_size(space):
+            # As gymnasium has it: 0 and 1 are forced, 2 leaves the choice.
+            pair = [np.isin(rows, (0, 2)), np.isin(rows, (1, 2))]
+            rows = np.stack(pair, axis=-1).reshape(num_envs, -1)
+        return rows
+    found = [_choices(part, inside, num_envs) for part, inside in pairs]
+    return np.concatenate(found, axis=1)
+
+
+def _one_for_each(mask: Sequence[Any], parts: Sequence[Any]) -> list[Any]:
+    if len(mask) == len(parts):
+        return list(mask)
+    told = iter(mask)
+    return [next(told) if mask_size(part) else None for part in parts]

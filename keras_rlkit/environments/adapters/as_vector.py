@@ -11,7 +11,9 @@ from keras_rlkit.environments.adapters.vector_environment_adapter import (
 )
 
 
-def as_vector(environment: Any, action_masks: bool = True) -> VectorAdapter:
+def as_vector(
+    environment: Any, action_masks: bool | None = None
+) -> VectorAdapter:
     """Give any gymnasium environment the one interface of `VectorAdapter`.
 
     Args:
@@ -20,7 +22,8 @@ def as_vector(environment: Any, action_masks: bool = True) -> VectorAdapter:
         action_masks: Whether masks of allowed actions are read where the
             environment tells them, in `info["action_mask"]` or under that key
             of a dictionary of observations. Without, every action counts as
-            allowed. Defaults to `True`.
+            allowed. `None` reads them, and leaves a `VectorAdapter` as it is.
+            Defaults to `None`.
 
     Returns:
         A `VectorAdapter`; the same one if `environment` is one already.
@@ -41,7 +44,10 @@ def as_vector(environment: Any, action_masks: bool = True) -> VectorAdapter:
     ```
     """
     if isinstance(environment, VectorAdapter):
-        return environment
+        if action_masks in (None, environment.reads_action_masks):
+            return environment
+        environment = environment.environment
+    action_masks = action_masks is not False
     import gymnasium
 
     if isinstance(environment, gymnasium.vector.VectorEnv):

@@ -77,6 +77,8 @@ class VectorAdapter:
         self.lives = None
         self.action_mask: np.ndarray | None = None
         self.reads_action_masks = action_masks
+        # What the last reset showed; `None` within one.
+        self._tells_masks: bool | None = None
         # Whether the state can be copied, and else the seed that it follows.
         self._copyable = True
         self._settled: dict[str, Any] = {}
@@ -125,7 +127,9 @@ class VectorAdapter:
         self._arrays.check_shape(observation, self.num_envs)
         info = self._told(info)
         self.lives = self._read_lives(info)
+        self._tells_masks = None
         self.action_mask = self._read_mask(mask, info)
+        self._tells_masks = self.action_mask is not None
         if not self._has_begun:
             self._has_begun = True
             self._known |= set(objects_inside(self.environment))
@@ -265,15 +269,18 @@ class VectorAdapter:
         """Return the mask of an observation, or `None` if nobody tells."""
         if not self.reads_action_masks:
             return None
-        if mask is None and np.all(info.get(f"_{MASK_KEY}", True)):
-            mask = info.get(MASK_KEY)
-        if mask is None:
-            if self.action_mask is not None:
-                raise ValueError(
-                    "`environment` must tell `action_mask` with every "
-                    "observation, or with none. Received: an info with the "
-                    f"keys {sorted(info)}."
-                )
+        everywhere = mask is not None or np.all(info.get(f"_{MASK_KEY}", True))
+        mask = info.get(MASK_KEY) if mask is None else mask
+        told = mask is not None
+        if (told and not everywhere) or self._tells_masks not in (None, told):
+            raise ValueError(
+                "`environment` must tell `action_mask` with every observation "
+                "of every environment, from the first reset on, or with none. "
+                f"Received: an info with the keys {sorted(info)}. Masks are "
+                "ignored with `rlk.environments.as_vector(environment, "
+                "action_masks=False)`."
+            )
+        if not told:
             return None
         return mask_batch(mask, self.action_space, self.num_envs)
 

@@ -7,7 +7,10 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_rlkit.environments.adapters.action_masks import mask_batch
+from keras_rlkit.environments.adapters.action_masks import (
+    mask_batch,
+    rows_apart,
+)
 from keras_rlkit.environments.adapters.step import Step
 from keras_rlkit.environments.adapters.vector_adapter import VectorAdapter
 from keras_rlkit.environments.atari.atari_environment import AtariEnvironment
@@ -171,7 +174,11 @@ class VectorEnvironmentAdapter(VectorAdapter):
         return self._arrays.cast(observation, copy=self._reuses_arrays)
 
     def _told(self, info: Any) -> dict[str, Any]:
-        return _joined(info)
+        info = _joined(info)
+        if isinstance(info.get(MASK_KEY), list):
+            # Not the parts of one mask, as in a single environment.
+            info = {**info, MASK_KEY: rows_apart(info[MASK_KEY])}
+        return info
 
     def _read_lives(self, info: dict[str, Any]) -> np.ndarray | None:
         lives = info.get("lives")
@@ -233,13 +240,12 @@ def _joined(info: Any) -> dict[str, Any]:
             continue
         joined[key] = [row.get(key, -1) for row in info]
         joined[f"_{key}"] = told
+        if key in (MASK_KEY, "final_obs"):
+            # Each row's is an array, or a nest of arrays.
+            joined[key] = rows_apart([row.get(key) for row in info])
+            continue
         if any(isinstance(value, dict) for value in joined[key]):
             joined[key] = _joined([row.get(key, {}) for row in info])
-        elif key == MASK_KEY:
-            # Each row's is an array, or a nest of arrays.
-            joined[key] = np.empty(len(info), object)
-            for place, row in enumerate(info):
-                joined[key][place] = row.get(key)
     return joined
 
 

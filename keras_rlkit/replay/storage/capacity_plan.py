@@ -4,6 +4,8 @@ import shutil
 from typing import Any, NamedTuple
 
 from keras_rlkit.replay.sampling.sampler import Sampler
+from keras_rlkit.replay.storage.action_layout import ActionLayout
+from keras_rlkit.replay.storage.action_masks import check_mask_size
 from keras_rlkit.replay.storage.environment_spaces import (
     read_transition_spaces,
 )
@@ -34,6 +36,8 @@ def plan(
     sampler: Sampler | None = None,
     compression: float | None = None,
     folder: str | None = None,
+    num_actions: int | None = None,
+    action_masks: bool = False,
 ) -> dict[str, dict[str, int]]:
     """Print what each storage would need for a capacity, and what there is.
 
@@ -59,6 +63,8 @@ def plan(
             1 for others. Defaults to `None`.
         folder: Folder on the disk to ask. `None` takes the system's folder for
             temporary files. Defaults to `None`.
+        num_actions: Number of actions, which masks are of. Defaults to `None`.
+        action_masks: Whether masks are stored. Defaults to `False`.
 
     Returns:
         Dictionary with the keys `"memory"`, `"compressed"` and `"disk"`, the
@@ -78,7 +84,10 @@ def plan(
     ```
     """
     layout = ObservationLayout(
-        observation_shape, observation_dtype, frame_stack
+        observation_shape,
+        observation_dtype,
+        frame_stack,
+        check_mask_size(action_masks, ActionLayout((), num_actions)),
     )
     ring = {
         "capacity": check_positive_integer("capacity", capacity),
@@ -150,8 +159,6 @@ def plan_for_environment(
     ```
     """
     spaces = read_transition_spaces(environment)
-    known = ("observation_shape", "observation_dtype", "num_envs")
-    spaces = {name: spaces[name] for name in known}
     return plan(capacity, **{**spaces, **arguments})
 
 

@@ -19,7 +19,7 @@ def _read(environment: Any) -> tuple[dict[str, Any], Any]:
         "observation_dtype": dtype,
         "num_envs": getattr(environment, "num_envs", 1),
     }
-    if has_mask:
+    if has_mask and getattr(environment, "reads_action_masks", True):
         arguments["action_masks"] = True
     return arguments, actions
 

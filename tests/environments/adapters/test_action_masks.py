@@ -135,10 +135,15 @@ def test_nests_of_masks_lie_side_by_side_in_the_order_of_the_keys(num_envs):
     [
         (lambda mask, steps: mask[:2], "of each of the 3 choices of Discrete"),
         (lambda mask, steps: mask * 0.5, "by 0 or 1, for each of its 1 env"),
+        (lambda mask, steps: {}, "by 0 or 1, for each of its 1 env"),
         (lambda mask, steps: mask * 2, "by 0 or 1, for each of its 1 env"),
         (
+            lambda mask, steps: mask if steps else None,
+            "with every observation of every environment, from the first reset",
+        ),
+        (
             lambda mask, steps: None if steps else mask,
-            "must tell `action_mask` with every observation, or with none",
+            "with every observation of every environment, from the first reset",
         ),
     ],
 )
@@ -174,3 +179,76 @@ def test_integers_count_from_zero_in_every_part():
         adapter.step({"a": np.array([[1, 3]]), "b": np.array([1])})
     with pytest.raises(ValueError, match=r"without \['b'\] and with \[\]"):
         adapter.step({"a": np.array([[1, 2]])})
+
+
+def test_masks_of_some_environments_only():
+    environment = SyncVectorEnv([Clock, lambda: Clock(3, lambda *_: None)])
+    for several in environment, DictInfoToList(environment):
+        with pytest.raises(ValueError, match="of every environment, from the"):
+            as_vector(several).reset()
+
+
+def test_a_list_has_a_mask_for_each_environment():
+    class Listing(gymnasium.vector.VectorWrapper):
+        def reset(self, **arguments):
+            observation, _ = self.env.reset(**arguments)
+            return observation, {"action_mask": [[1, 1, 0], [0, 1, 1]]}
+
+    adapter = as_vector(Listing(SyncVectorEnv([Clock] * 2)))
+    adapter.reset()
+    assert adapter.action_mask.astype(int).tolist() == [[1, 1, 0], [0, 1, 1]]
+
+
+@pytest.mark.parametrize("mode", AutoresetMode)
+def test_nests_with_infos_as_lists(mode):
+    class Nested(Clock):
+        observation_space = spaces.Dict({"step": Clock.observation_space})
+        action_space = MIXED
+
+        def show(self):
+            mask = {"b": np.array([2, 1], "int8"), "a": (None, None), "c": None}
+            step = np.array([self.steps])
+            return {"step": step}, {"action_mask": mask}
+
+    environment = SyncVectorEnv(
+        [lambda: Nested(2), lambda: Nested(3)], autoreset_mode=mode
+    )
+    action = {
+        "a": (np.zeros(2, int), np.zeros((2, 1))),
+        "b": np.ones((2, 2), int),
+        "c": np.zeros((2, 2), int),
+    }
+    seen = []
+    for several in environment, DictInfoToList(environment):
+        adapter = as_vector(several)
+        adapter.reset()
+        steps = [adapter.step(action) for _ in range(7)]
+        seen.append([s.next_observation["step"].tolist() for s in steps])
+        # Bits: the first one free, the second one 1; all else is free.
+        expected = [1] * 3 + [1, 1, 0, 1] + [1] * 5
+        for step in steps:
+            told = step.next_action_mask.astype(int).tolist()
+            assert told == [expected] * 2
+    assert seen[0] == seen[1]
+
+
+def test_masks_can_be_left_unread_later():
+    adapter = as_vector(Clock())
+    assert (
+        as_vector(adapter) is as_vector(adapter, action_masks=True) is adapter
+    )
+    unread = as_vector(adapter, action_masks=False)
+    assert not unread.reads_action_masks and as_vector(unread) is unread
+    assert unread.environment is adapter.environment
+
+
+def test_numbers_are_no_choices():
+    class Played(Clock):
+        action_space = spaces.MultiDiscrete([2, 3])
+
+    adapter = as_vector(Played(9, lambda *_: None))
+    adapter.reset()
+    with pytest.raises(
+        ValueError, match="`actions` must be integers for Multi"
+    ):
+        adapter.step(np.array([[1.7, 0.0]]))

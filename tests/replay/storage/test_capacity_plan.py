@@ -123,3 +123,21 @@ def test_arguments_out_of_range(arguments, message):
                 **arguments,
             }
         )
+
+
+def test_masks_take_room_too():
+    from gymnasium import spaces
+
+    environment = types.SimpleNamespace(
+        observation_space=spaces.Dict(
+            {
+                "action_mask": spaces.MultiBinary(400),
+                "observation": spaces.Box(0, 1, (3,)),
+            }
+        ),
+        action_space=spaces.Discrete(400),
+    )
+    plan = ReplayBuffer.plan_for_environment(environment, 1_000)
+    buffer = ReplayBuffer.for_environment(environment, 1_000)
+    assert plan["memory"]["memory"] == pytest.approx(buffer.nbytes, rel=0.01)
+    assert plan["memory"]["memory"] > 1_000 * 400

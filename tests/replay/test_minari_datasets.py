@@ -184,8 +184,8 @@ def test_nests_come_back(tmp_path, monkeypatch):
     for step in range(4):
         end = [step == 3]
         buffer.add(at(step), [1], [1.0 * step], end, [False], at(step + 1))
-    save_minari(buffer, "a/nested-v0", Nested())
-    again = load_minari("a/nested-v0")
+    save_minari(buffer, "nested/nested-v0", Nested())
+    again = load_minari("nested/nested-v0")
     for one, other in zip(
         keras.tree.flatten(buffer.transitions()),
         keras.tree.flatten(again.transitions()),

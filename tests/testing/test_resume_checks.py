@@ -107,7 +107,10 @@ def test_a_policy_that_loses_its_state():
 def test_policies_whose_actions_are_wrong(scores, message):
     class Broken(Draws):
         def __call__(self, model, observations, step, action_mask=None):
-            return scores(np.asarray(model.predict_on_batch(observations)))
+            output = np.array(model.predict_on_batch(observations))
+            if action_mask is not None:
+                output[~action_mask] = -np.inf
+            return scores(output)
 
     with pytest.raises(AssertionError, match=message):
         check_policy(Broken)

@@ -244,12 +244,14 @@ def test_counters_of_wrappers_are_taken_over_and_randomness_is_not():
     played = Curriculum(gymnasium.make("CartPole-v1"))
     for _ in range(3):
         played.reset()
+    played.random.random(5)
     film = filmed_copy(played)
     film.reset()
     assert film.environment.level == 4
     assert film.environment.history == [1, 2, 3, 4]
     assert played.history == [1, 2, 3]
     assert film.environment.random is not played.random
+    assert film.environment.random.random() == np.random.default_rng(0).random()
 
 
 def test_what_only_shows_is_not_copied(tmp_path, monkeypatch):

@@ -19,6 +19,10 @@ TESTED_ELSEWHERE = {
     "callbacks/test_collect_steps_priorities.py": (
         "models/td_error_record.py",
     ),
+    "callbacks/test_recurrent.py": (
+        "callbacks/acting_model.py",
+        "policies/carried_state.py",
+    ),
     "callbacks/test_log_time.py": ("callbacks/time_split.py",),
     "callbacks/test_resume_training.py": ("callbacks/model_state.py",),
     "environments/adapters/test_vector_adapter.py": (
@@ -92,6 +96,10 @@ TESTED_ELSEWHERE = {
         "models/q_learning_agent.py",
         "models/q_learning_checks.py",
     ),
+    "models/test_recurrent_networks.py": (
+        "models/recurrent_calls.py",
+        "utils/recurrent_input.py",
+    ),
     "models/test_replicas.py": ("ops/replicas.py",),
     "ops/test_marginal_distributions.py": ("ops/mixture_components.py",),
     "ops/test_prediction_scores.py": ("ops/exact_crps.py",),
@@ -121,6 +129,7 @@ TESTED_ELSEWHERE = {
         "replay/storage/observation_store.py",
     ),
     "replay/test_episode_buffer.py": (
+        "replay/epoch_memory.py",
         "replay/storage/epoch_forms.py",
         "replay/storage/epoch_steps.py",
     ),

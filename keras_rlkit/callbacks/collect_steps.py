@@ -11,6 +11,7 @@ from keras_rlkit.callbacks.partner_checks import (
     check_buffer,
     check_model,
     check_policy,
+    check_state,
 )
 from keras_rlkit.callbacks.time_split import TimeSplit
 from keras_rlkit.environments import Step
@@ -244,6 +245,7 @@ class CollectSteps(Collector):
 
     def _check_model(self) -> None:
         check_model(self.buffer, self.model, self)
+        check_state(self.buffer, self.model)
         expected = self.environment.num_actions
         # A subclassed model need not tell.
         shape = policy_output_shape(self.model)

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_rlkit.callbacks.acting_model import ActingModel
 from keras_rlkit.callbacks.environment_players import (
     check_plays_alone,
     get_policy_state,
@@ -61,6 +62,7 @@ class Collector(keras.callbacks.Callback):
         self._seed = seed
         self._random = make_generator(seed)
         self._observation: Any = None
+        self._acting = ActingModel(self.environment.num_envs)
         self._statistics = EpisodeStatistics(self.environment.num_envs)
         self._returns: list[float] = []
         self._lengths: list[int] = []
@@ -130,6 +132,7 @@ class Collector(keras.callbacks.Callback):
             "environment": self.environment.get_state() if begun else None,
             "observation": self._observation,
             "policy": get_policy_state(self.policy),
+            "carried": self._acting.get_state(),
             "environment_steps": self.environment_steps,
             "random": self._random.bit_generator.state,
             "statistics": self._statistics.get_state(),
@@ -157,6 +160,7 @@ class Collector(keras.callbacks.Callback):
                 self._observation = observation
             self._note_calls()
         set_policy_state(self.policy, state["policy"])
+        self._acting.set_state(state["carried"])
         self.environment_steps = state["environment_steps"]
         self._random.bit_generator.state = state["random"]
         self._statistics.set_state(state["statistics"])
@@ -165,6 +169,7 @@ class Collector(keras.callbacks.Callback):
 
     def _start(self) -> None:
         """Reset the environment, unless an episode is under way."""
+        self._acting.of(self.model)
         if not self._calls:
             self._calls = count_calls(self.environment.environment)
         if self._observation is None:
@@ -181,6 +186,7 @@ class Collector(keras.callbacks.Callback):
         """Go on with new episodes; those under way have no score."""
         self._take_scores()
         self._observation = observation
+        self._acting.restart()
         self._statistics = EpisodeStatistics(self.environment.num_envs)
 
     def _note_calls(self) -> None:
@@ -212,6 +218,7 @@ class Collector(keras.callbacks.Callback):
         observation = self._observation
         step = self.environment.step(action)
         self._note_calls()
+        self._acting.go_on(observation, step)
         self._observation = step.to_act_on(observation)
         self._statistics.update(
             step.reward,
@@ -226,7 +233,7 @@ class Collector(keras.callbacks.Callback):
         """Ask the policy what to do next."""
         return act(
             self.policy,
-            self.model,
+            self._acting.of(self.model),
             self._observation,
             step,
             self.environment.action_mask,
@@ -243,12 +250,10 @@ class Collector(keras.callbacks.Callback):
         valid: np.ndarray,
     ) -> None:
         """Hand one step over to the buffer."""
-        masks = {}
+        masks = dict(self._acting.states)
         if action_mask is not None:
-            masks = {
-                "action_mask": action_mask,
-                "next_action_mask": step.next_action_mask,
-            }
+            masks["action_mask"] = action_mask
+            masks["next_action_mask"] = step.next_action_mask
         self.buffer.add(
             observation,
             action,
@@ -284,7 +289,7 @@ class Collector(keras.callbacks.Callback):
 
     def _random_action(self) -> np.ndarray:
         forbidden = forbidden_actions(
-            self.model,
+            self._acting.of(self.model),
             self._observation,
             self.environment.num_actions,
             self.environment.action_mask,

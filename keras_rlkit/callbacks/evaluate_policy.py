@@ -17,6 +17,7 @@ from keras_rlkit.callbacks.missing_scores import prepare_score_readers
 from keras_rlkit.callbacks.partner_checks import check_policy
 from keras_rlkit.environments import as_vector
 from keras_rlkit.policies.acting import act
+from keras_rlkit.policies.carried_state import acting_model, go_on
 from keras_rlkit.utils import (
     check_non_negative_integer,
     check_positive_integer,
@@ -160,6 +161,7 @@ class EvaluatePolicy(keras.callbacks.Callback):
         """
         environment = self.environment
         observation = environment.reset(seed=self.seed)
+        acting = acting_model(model, environment.num_envs)
         count = environment.num_envs
         share = self.episodes // count + (
             np.arange(count) < self.episodes % count
@@ -173,10 +175,12 @@ class EvaluatePolicy(keras.callbacks.Callback):
         while len(returns) < self.episodes:
             if cut[played < share].all():
                 observation = environment.reset()
+                acting = acting_model(model, environment.num_envs)
                 score[:], length[:], cut[:] = 0.0, 0, False
             mask = environment.action_mask
-            action = act(self.policy, model, observation, steps, mask)
+            action = act(self.policy, acting, observation, steps, mask)
             step = environment.step(action)
+            go_on(acting, observation, step)
             steps += count
             observation = step.to_act_on(observation)
             score += np.where(step.valid, step.reward, 0.0)

@@ -17,6 +17,7 @@ from keras_rlkit.callbacks.partner_checks import (
     check_distribution,
     check_model,
     check_policy,
+    check_state,
 )
 from keras_rlkit.callbacks.policy_shapes import (
     check_policy_shape,
@@ -186,6 +187,7 @@ class OnPolicyCollector(Collector):
     def _check_model(self) -> None:
         space = self.environment.action_space
         check_model(self.buffer, self.model, self)
+        check_state(self.buffer, self.model)
         check_distribution(space, self.model)
         advantages = getattr(self.buffer, "gives", None) == "advantages"
         if advantages and evaluation_of(self.model) is None:

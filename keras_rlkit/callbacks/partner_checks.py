@@ -80,6 +80,28 @@ def check_model(buffer: Any, model: keras.Model, collector: Any) -> None:
     )
 
 
+def check_state(buffer: Any, model: keras.Model) -> None:
+    """Raise unless a buffer stores the state that a model carries.
+
+    Args:
+        buffer: The buffer.
+        model: The model.
+
+    Raises:
+        ValueError: If the model is recurrent and the buffer gives no sequences
+            with its states, or the other way round.
+    """
+    carried = tuple(getattr(model, "state_shape", ()))
+    stored = tuple(getattr(buffer, "state_shape", ()))
+    if carried != stored:
+        raise ValueError(
+            "`buffer` must store the state that the model carries from step to "
+            f"step, state_shape={carried}. Received: {type(buffer).__name__} "
+            f"with state_shape={stored}. Make it with `sequence_length=` and "
+            "`state_shape=agent.state_shape`."
+        )
+
+
 def check_distribution(action_space: Any, model: keras.Model) -> None:
     """Raise if a model's distribution isn't one over an environment's actions.
 

@@ -20,6 +20,7 @@ from keras_rlkit.environments.copies.wrapper_state import take_over
 from keras_rlkit.environments.film.film_step import film_step
 from keras_rlkit.policies import Gaussian, Greedy
 from keras_rlkit.policies.acting import act
+from keras_rlkit.policies.carried_state import acting_model, go_on
 from keras_rlkit.utils import check_choice, check_positive_integer
 
 FORMATS = ("gif", "mp4")
@@ -129,12 +130,14 @@ class RecordEpisode(keras.callbacks.Callback):
         # Whose policy it is doesn't notice.
         state = get_policy_state(policy) if self._borrows else None
         observation = environment.reset()
+        acting = acting_model(model, environment.num_envs)
         frames, score = [environment.render()], 0.0
         for steps in range(self.max_steps):
             # Only the first environment of a vector is seen.
             mask = environment.action_mask
-            action = act(policy, model, observation, steps, mask)
+            action = act(policy, acting, observation, steps, mask)
             step, frame = film_step(environment, action)
+            go_on(acting, observation, step)
             score += float(step.reward[0])
             if frame is not None:
                 frames.append(frame)

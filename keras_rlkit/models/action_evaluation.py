@@ -8,6 +8,7 @@ import numpy as np
 from keras_rlkit.models.policy_outputs import log_probability_of
 from keras_rlkit.policies.forward import forward
 from keras_rlkit.replay.feeding.padded_size import padded_size
+from keras_rlkit.utils import RecurrentInput
 from keras_rlkit.utils.nests import num_rows, take_rows
 
 # Rows that are evaluated at once: bounds the memory that images take.
@@ -15,7 +16,7 @@ CHUNK = 4096
 
 
 def evaluate_in_chunks(
-    agent: Any, observation: Any, action: Any, action_mask: Any
+    agent: Any, observation: Any, action: Any, action_mask: Any, state: Any
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Return values and log-probabilities, as `ActorCritic.evaluate_actions`.
 
@@ -24,6 +25,7 @@ def evaluate_in_chunks(
         observation: As `ActorCritic.evaluate_actions` takes it.
         action: As `ActorCritic.evaluate_actions` takes it.
         action_mask: As `ActorCritic.evaluate_actions` takes it.
+        state: As `ActorCritic.evaluate_actions` takes it.
     """
     values, log_probabilities = [], []
     size = num_rows(observation)
@@ -31,7 +33,7 @@ def evaluate_in_chunks(
         rows = np.arange(start, min(start + CHUNK, size))
         # One of few sizes: each is compiled once.
         filled = np.resize(rows, padded_size(len(rows)))
-        output = forward(agent, take_rows(observation, filled))
+        output = _output(agent, take_rows(observation, filled), state, filled)
         values.append(np.asarray(output["value"])[: len(rows)])
         if agent.clip is not None:
             mask = None if action_mask is None else action_mask[filled]
@@ -47,3 +49,18 @@ def evaluate_in_chunks(
     if agent.clip is None:
         return np.concatenate(values), None
     return np.concatenate(values), np.concatenate(log_probabilities)
+
+
+def _output(agent: Any, observation: Any, state: Any, rows: np.ndarray) -> Any:
+    if state is None:
+        return forward(agent, observation)
+    # Each step is a sequence of one, which begins with its own state.
+    inputs = RecurrentInput(
+        take_rows(observation, (slice(None), None)),
+        tuple(part[rows] for part in state),
+    )
+    output = forward(agent, inputs)
+    return {
+        name: take_rows(output[name], (slice(None), 0))
+        for name in ("policy", "value")
+    }

@@ -6,23 +6,32 @@ import keras
 import numpy as np
 
 from keras_rlkit.models.action_evaluation import evaluate_in_chunks
-from keras_rlkit.models.actor_critic_networks import check_networks
-from keras_rlkit.models.actor_critic_objective import objective_terms
+from keras_rlkit.models.actor_critic_networks import (
+    check_distribution,
+    check_networks,
+    gives_sequences,
+)
+from keras_rlkit.models.actor_critic_objective import (
+    check_settings,
+    objective_terms,
+    weighted_mean,
+)
 from keras_rlkit.models.agent import Agent
 from keras_rlkit.models.batch_checks import check_batch, weight_of
 from keras_rlkit.models.kl_stop import LargestKL, keep_old_where_stopped
 from keras_rlkit.models.network_shapes import input_shape_of
-from keras_rlkit.models.policy_outputs import DISTRIBUTIONS
+from keras_rlkit.models.recurrent_calls import (
+    call_with_memory,
+    check_sequences_of,
+    flatten_time,
+)
+from keras_rlkit.models.recurrent_networks import RecurrentNetworks
 from keras_rlkit.models.shared_layers import (
     deserialize_networks,
     serialize_networks,
 )
-from keras_rlkit.ops.replicas import mean_over_replicas, part_of_replica
-from keras_rlkit.utils import (
-    check_choice,
-    check_positive_number,
-    register,
-)
+from keras_rlkit.ops.replicas import part_of_replica
+from keras_rlkit.utils import register
 
 NETWORKS = ("policy_network", "value_network")
 BATCH_KEYS = ("action", "advantage", "value_target", "value", "log_probability")
@@ -58,7 +67,8 @@ class ActorCritic(Agent):
     Args:
         policy_network: Built Keras model: observations [B, ...] to logits
             [B, A], or, for a Gaussian, to D means and D logarithms of standard
-            deviations [B, 2 * D]. Or one model with both outputs: a dictionary
+            deviations [B, 2 * D]. Or, with recurrent layers, from sequences
+            [B, T, ...] to [B, T, A]. Or one model with both outputs: a dict
             with `"policy"` and `"value"`, or two outputs in this order.
         value_network: Built Keras model: observations [B, ...] to [B, 1]. It
             may have layers in common with the first; they stay common in
@@ -93,7 +103,8 @@ class ActorCritic(Agent):
         `(observation, {"action", "advantage", "value_target", "value",
         "log_probability"}, sample_weight)`, the latter optional, as
         `EpisodeBuffer.samples` describes them; with `"action_mask"` in the
-        dictionary, forbidden actions have probability 0.
+        dictionary, forbidden actions have probability 0. Of recurrent networks,
+        sequences [B, T, ...] with `"mask"` [B, T].
 
     Output shape:
         Dictionary: `"policy"` [B, A] or [B, 2 * D] or a nest of such,
@@ -154,22 +165,10 @@ class ActorCritic(Agent):
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        _check_distribution("distribution", distribution)
-        check_positive_number("value_weight", value_weight)
-        if entropy_weight != 0:
-            check_positive_number("entropy_weight", entropy_weight)
-        for name, value in (
-            ("clip", clip),
-            ("value_clip", value_clip),
-            ("target_kl", target_kl),
-        ):
-            if value is not None:
-                check_positive_number(name, value)
-        if target_kl is not None and clip is None:
-            raise ValueError(
-                "`target_kl` needs `clip`, PPO's several steps on the same "
-                f"data. Received: target_kl={target_kl}, clip=None."
-            )
+        check_distribution("distribution", distribution)
+        check_settings(
+            clip, value_weight, entropy_weight, value_clip, target_kl
+        )
         self.policy_network = policy_network
         self.value_network = value_network
         self.distribution = distribution
@@ -192,6 +191,9 @@ class ActorCritic(Agent):
             self._kl_limit = 1.5 * target_kl
             self._largest_kl = LargestKL(name="largest_kl")
             self._means["stopped"] = keras.metrics.Mean(name="stopped")
+        if gives_sequences(policy_network):
+            networks = [n for n in (policy_network, value_network) if n]
+            self._recurrent = RecurrentNetworks(networks)
         self.built = True
 
     @property
@@ -230,7 +232,16 @@ class ActorCritic(Agent):
         self.optimizer.build(self.trainable_variables)
 
     def call(self, observation: Any, training: bool | None = None) -> dict:
-        """Return the policy's numbers and the value."""
+        """Return the policy's numbers and the value.
+
+        Recurrent networks take `rlk.utils.RecurrentInput`, or sequences alone
+        to begin with zeros; they give `"state"` too, in which they ended.
+        """
+        return call_with_memory(
+            self._recurrent, self._call_networks, observation, training
+        )
+
+    def _call_networks(self, observation: Any, training: bool | None) -> dict:
         output = self.policy_network(observation, training=training)
         if self.value_network is not None:
             value = self.value_network(observation, training=training)
@@ -251,9 +262,12 @@ class ActorCritic(Agent):
         """Return policy loss, value loss, entropy bonus and regularisers."""
         check_batch(y, BATCH_KEYS, "`EpisodeBuffer` with `lambda_`")
         sample_weight = weight_of(sample_weight)
+        if self._recurrent:
+            check_sequences_of(y)
+            y, y_pred, sample_weight = flatten_time(y, y_pred, sample_weight)
         terms = objective_terms(self, y, y_pred)
         means = {
-            name: _weighted_mean(term, sample_weight)
+            name: weighted_mean(term, sample_weight)
             for name, term in terms.items()
         }
         for name, mean in means.items():
@@ -291,21 +305,24 @@ class ActorCritic(Agent):
         )
 
     def evaluate_actions(
-        self, observation: Any, action: Any, action_mask: Any = None
+        self,
+        observation: Any,
+        action: Any,
+        action_mask: Any = None,
+        state: Any = None,
     ) -> tuple[np.ndarray, np.ndarray | None]:
         """Return values of states and log-probabilities of actions, eagerly.
 
         Args:
             observation: Array [M, ...], or a nest of arrays.
             action: Integers [M], or floats [M, D].
-            action_mask: Booleans [M, A], the actions that were allowed, or
-                `None` for all. Defaults to `None`.
+            action_mask: Booleans [M, A], allowed actions; `None` for all.
+            state: Of recurrent networks, arrays [M, units] before each.
 
         Returns:
-            float32 arrays [M] and [M]; the second is `None` without `clip`,
-            since A2C does not use it.
+            float32 [M] and [M]; the second is `None` for A2C, without `clip`.
         """
-        return evaluate_in_chunks(self, observation, action, action_mask)
+        return evaluate_in_chunks(self, observation, action, action_mask, state)
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments, the networks serialized."""
@@ -331,20 +348,3 @@ class ActorCritic(Agent):
             {name: config[name] for name in NETWORKS}, custom_objects
         )
         return cls(**{**config, **networks})
-
-
-def _check_distribution(name: str, distribution: Any) -> None:
-    if isinstance(distribution, (dict, tuple, list)) and distribution:
-        parts = enumerate(distribution)
-        if isinstance(distribution, dict):
-            parts = distribution.items()
-        for key, part in parts:
-            _check_distribution(f"{name}[{key!r}]", part)
-        return
-    check_choice(name, distribution, DISTRIBUTIONS)
-
-
-def _weighted_mean(values: Any, sample_weight: Any) -> Any:
-    if sample_weight is not None:
-        values = values * keras.ops.cast(sample_weight, values.dtype)
-    return mean_over_replicas(values)

@@ -5,6 +5,8 @@ from typing import Any
 import keras
 
 from keras_rlkit.models.network_shapes import output_shape_of
+from keras_rlkit.models.policy_outputs import DISTRIBUTIONS
+from keras_rlkit.utils import check_choice
 
 
 def check_networks(
@@ -25,14 +27,17 @@ def check_networks(
         ValueError: If a network is not built or an output has another form.
     """
     policy = _output_shape("policy_network", policy_network)
+    value = None
     if value_network is not None:
         value = _output_shape("value_network", value_network)
-    elif isinstance(policy, dict):
+    if gives_sequences(policy_network):
+        policy = _without_time(policy)
+        value = value and _without_time(value)
+    if value_network is None and isinstance(policy, dict):
         policy, value = policy.get("policy"), policy.get("value")
-    elif isinstance(policy, (list, tuple)) and len(policy) == 2:
-        policy, value = policy
-    else:
-        value = None
+    elif value_network is None and not _is_shape(policy):
+        pair = isinstance(policy, (list, tuple)) and len(policy) == 2
+        policy, value = policy if pair else (policy, None)
     if not _are_shapes(policy) or not _is_shape(value):
         raise ValueError(
             "`policy_network` must give the policy's numbers [B, A], or a "
@@ -50,6 +55,51 @@ def check_networks(
             f"Received: shape {value}."
         )
     return {"policy": _checked("", distribution, policy), "value": (None,)}
+
+
+def check_distribution(name: str, distribution: Any) -> None:
+    """Raise unless this names a distribution, or is a nest of such.
+
+    Args:
+        name: Name of the argument, for messages.
+        distribution: As `ActorCritic` takes it.
+
+    Raises:
+        ValueError: If a part is no name of a distribution.
+    """
+    if isinstance(distribution, (dict, tuple, list)) and distribution:
+        parts = enumerate(distribution)
+        if isinstance(distribution, dict):
+            parts = distribution.items()
+        for key, part in parts:
+            check_distribution(f"{name}[{key!r}]", part)
+        return
+    check_choice(name, distribution, DISTRIBUTIONS)
+
+
+def gives_sequences(policy_network: Any) -> bool:
+    """Return whether a network takes sequences, [B, T, ...] to [B, T, A].
+
+    Args:
+        policy_network: Built Keras model of the policy, or of both.
+    """
+    shape = output_shape_of(policy_network)
+    while isinstance(shape, dict) or (
+        isinstance(shape, (tuple, list))
+        and shape
+        and isinstance(shape[0], (tuple, list, dict))
+    ):
+        shape = next(iter(shape.values() if isinstance(shape, dict) else shape))
+    return isinstance(shape, (tuple, list)) and len(shape) == 3
+
+
+def _without_time(shapes: Any) -> Any:
+    """Return shapes [B, T, A] as [B, A], also inside nests."""
+    if isinstance(shapes, dict):
+        return {key: _without_time(shape) for key, shape in shapes.items()}
+    if shapes and isinstance(shapes[0], (tuple, list, dict)):
+        return tuple(map(_without_time, shapes))
+    return (shapes[0], *shapes[2:])
 
 
 def _checked(path: str, distribution: Any, policy: Any) -> Any:

@@ -13,6 +13,7 @@ from keras_rlkit.models.fit_data import (
 )
 from keras_rlkit.models.jax_execution import make_unrolled, must_unroll
 from keras_rlkit.models.network_shapes import input_shape_of
+from keras_rlkit.models.recurrent_networks import RecurrentNetworks
 
 
 class Agent(keras.Model):
@@ -21,6 +22,14 @@ class Agent(keras.Model):
     Subclasses give that network in `_acting_network`: it takes what the model
     takes.
     """
+
+    # Sets the state of recurrent networks; without them there is none.
+    _recurrent: RecurrentNetworks | None = None
+
+    @property
+    def state_shape(self) -> tuple[tuple[int, ...], ...]:
+        """Shapes of the state that recurrent networks carry; empty for none."""
+        return self._recurrent.state_shape if self._recurrent else ()
 
     @property
     def _acting_network(self) -> keras.Model:

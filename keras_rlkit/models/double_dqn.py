@@ -5,6 +5,7 @@ from typing import Any
 import keras
 
 from keras_rlkit.models.q_learning_agent import QLearningAgent
+from keras_rlkit.models.q_sequences import as_rows
 from keras_rlkit.ops import double_q_learning_target, q_learning_target
 from keras_rlkit.utils import register
 
@@ -33,7 +34,8 @@ class DoubleDQN(QLearningAgent):
 
     Args:
         q_network: Built Keras model: observations [B, ...] to Q values
-            [B, num_actions].
+            [B, num_actions]; or, with recurrent layers, sequences [B, T, ...]
+            to [B, T, num_actions].
         target_update_rate: Number in (0, 1], share of the way that the target
             weights move to the online weights at each gradient step. Not
             used where `target_update_period` is above 1. Defaults to 0.005.
@@ -53,10 +55,14 @@ class DoubleDQN(QLearningAgent):
         and `next_action_mask`, booleans [B, num_actions]: forbidden actions
         are in no maximum. Batches drawn by priorities also have `index`,
         integers [B]: which transitions they are. Observations may be nests of
-        arrays, as the network takes them.
+        arrays, as the network takes them. Of recurrent networks, observations
+        are `rlk.utils.RecurrentInput` or `BurnInInput`, all else [B, T], with
+        `mask`, booleans [B, T], for the steps that are there: the loss is a
+        mean over them.
 
     Output shape:
-        Q values [B, num_actions].
+        Q values [B, num_actions]; of recurrent networks a dictionary with
+        `"q_values"` [B, T, num_actions] and `"state"`.
 
     Logs:
         `loss`, with the network's regularisers; `td_error`, the mean absolute
@@ -91,7 +97,9 @@ class DoubleDQN(QLearningAgent):
         van Hasselt, Guez and Silver, Deep Reinforcement Learning with Double
         Q-learning, https://arxiv.org/abs/1509.06461; soft updates: Lillicrap
         et al., Continuous control with deep reinforcement learning, section
-        3, https://arxiv.org/abs/1509.02971
+        3, https://arxiv.org/abs/1509.02971; recurrent networks: Kapturowski
+        et al., Recurrent Experience Replay in Distributed Reinforcement
+        Learning, https://openreview.net/forum?id=r1lyTjAqYX
     """
 
     def __init__(
@@ -118,12 +126,12 @@ class DoubleDQN(QLearningAgent):
         """
         reward, discount = transition["reward"], transition["discount"]
         next_observation = transition["next_observation"]
-        next_q_target = self.target_q(next_observation)
+        next_q_target = as_rows(self.target_q(next_observation))
         if not self.double:
             next_q = self.allowed(next_q_target, transition, "next_action_mask")
             return q_learning_target(reward, discount, next_q)
         next_q_online = self.allowed(
-            self.q_network(next_observation, training=False),
+            as_rows(self.online_q(next_observation)),
             transition,
             "next_action_mask",
         )

@@ -56,8 +56,9 @@ def fused_train_step(
     with tf.GradientTape() as tape:
         y_pred = model(x, training=True)
         loss = model.compute_loss(x, y, y_pred, sample_weight, training=True)
+        rows = tf.nest.flatten(x)[0]
         tracker = next(m for m in model.metrics if m.name == "loss")
-        tracker.update_state(loss, sample_weight=tf.shape(y_pred)[0])
+        tracker.update_state(loss, sample_weight=tf.shape(rows)[0])
         loss = model.optimizer.scale_loss(loss)
     gradients = tape.gradient(loss, model.trainable_weights)
 

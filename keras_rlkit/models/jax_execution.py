@@ -124,3 +124,31 @@ def make_scan(
         return scan(state, batches)
 
     return execute
+
+
+def change_in_state(
+    model: keras.Model, state: tuple, change: Callable[[], None]
+) -> tuple:
+    """Change variables that are no trained ones, within JAX' explicit state.
+
+    Args:
+        model: Compiled Keras model.
+        state: What `train_step` takes and returns: values of trained and of
+            other variables, and others.
+        change: Assigns to variables.
+
+    Returns:
+        The state behind it.
+    """
+    trainable, non_trainable, *others = state
+    mapping = [
+        *zip(model.trainable_variables, trainable, strict=True),
+        *zip(model.non_trainable_variables, non_trainable, strict=True),
+    ]
+    with keras.StatelessScope(state_mapping=mapping) as scope:
+        change()
+    changed = [
+        scope.get_current_value(variable)
+        for variable in model.non_trainable_variables
+    ]
+    return trainable, changed, *others

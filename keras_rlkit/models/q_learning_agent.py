@@ -10,9 +10,25 @@ from keras_rlkit.models.added_losses import AddedLosses
 from keras_rlkit.models.agent import Agent
 from keras_rlkit.models.batch_checks import check_batch, weight_of
 from keras_rlkit.models.fused_update import can_fuse, fused_train_step
-from keras_rlkit.models.jax_execution import can_scan, make_scan
+from keras_rlkit.models.jax_execution import (
+    can_scan,
+    change_in_state,
+    make_scan,
+)
 from keras_rlkit.models.network_shapes import input_shape_of
-from keras_rlkit.models.q_learning_checks import check_network, check_replicas
+from keras_rlkit.models.q_learning_checks import (
+    check_network,
+    check_replicas,
+    check_target_update,
+)
+from keras_rlkit.models.q_sequences import (
+    as_steps,
+    call_q_network,
+    q_values_of,
+    td_errors_of,
+)
+from keras_rlkit.models.recurrent_calls import check_sequences_of
+from keras_rlkit.models.recurrent_networks import RecurrentNetworks
 from keras_rlkit.models.shared_layers import (
     deserialize_networks,
     serialize_networks,
@@ -25,10 +41,7 @@ from keras_rlkit.ops import (
     select_action_values,
     soft_update,
 )
-from keras_rlkit.utils import (
-    check_fraction,
-    check_positive_integer,
-)
+from keras_rlkit.utils import check_positive_integer
 
 BATCH_KEYS = ("action", "reward", "discount", "next_observation")
 
@@ -58,21 +71,14 @@ class QLearningAgent(Agent):
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        check_fraction("target_update_rate", target_update_rate, zero=False)
-        period = check_positive_integer(
-            "target_update_period", target_update_period
-        )
-        if period > 1 and target_update_rate not in (0.005, 1):
-            raise ValueError(
-                "`target_update_rate` and `target_update_period` exclude each "
-                "other: a period above 1 copies the weights whole. Received: "
-                f"target_update_rate={target_update_rate}, "
-                f"target_update_period={period}. Leave one at its default."
-            )
-        self._output_shape = check_network(q_network)
+        period = check_target_update(target_update_rate, target_update_period)
+        shape = check_network(q_network)
+        self._output_shape = (shape[0], shape[-1])
+        if len(shape) == 3:
+            self._recurrent = RecurrentNetworks([q_network])
         self.q_network = q_network
         self.target_update_rate = target_update_rate
-        self.target_update_period = target_update_period
+        self.target_update_period = period
         self._target = TargetWeights(q_network)
         # Counts gradient steps until the next hard copy, and is saved.
         self.gradient_steps = self.add_weight(
@@ -105,7 +111,7 @@ class QLearningAgent(Agent):
 
     @property
     def output_shape(self) -> tuple:
-        """Shape of the Q values that the network gives, batch first."""
+        """Shape of the Q values of an observation, batch first."""
         return self._output_shape
 
     @property
@@ -117,10 +123,11 @@ class QLearningAgent(Agent):
         """Return the Q values of the target network.
 
         Args:
-            observation: As `q_network` takes it, [B, ...].
+            observation: As `q_network` takes it, [B, ...]; of recurrent
+                networks as `call`.
 
         Returns:
-            Tensor [B, num_actions].
+            Tensor [B, num_actions], or [B, T, num_actions].
 
         Example:
 
@@ -133,7 +140,24 @@ class QLearningAgent(Agent):
         gap = agent(observation) - agent.target_q(observation)
         ```
         """
-        return self._target.call_network(self.q_network, observation)
+        return q_values_of(
+            self._recurrent,
+            lambda inputs, training: self._target.call_network(
+                self.q_network, inputs
+            ),
+            observation,
+        )
+
+    def online_q(self, observation: Any) -> Any:
+        """Return the Q values of the online network, in inference.
+
+        Args:
+            observation: As in `target_q`.
+
+        Returns:
+            As `target_q`.
+        """
+        return q_values_of(self._recurrent, self.q_network, observation)
 
     @property
     def losses(self) -> list:
@@ -142,8 +166,15 @@ class QLearningAgent(Agent):
         return super().losses if fixed is None else fixed
 
     def call(self, observation: Any, training: bool | None = None) -> Any:
-        """Return the Q values of the online network."""
-        return self.q_network(observation, training=training)
+        """Return the Q values of the online network.
+
+        A recurrent network takes `rlk.utils.RecurrentInput` or `BurnInInput`,
+        or sequences alone to begin with zeros. It gives a dictionary with
+        `"q_values"` [B, T, num_actions] and `"state"`, the one it ended in.
+        """
+        return call_q_network(
+            self._recurrent, self.q_network, observation, training
+        )
 
     def compute_loss(
         self,
@@ -158,16 +189,23 @@ class QLearningAgent(Agent):
         sample_weight = weight_of(sample_weight)
         # `compute_target` would put those of its own passes in their place.
         losses = list(self.losses)
+        mask, index = y.get("mask"), y.get("index")
+        if self._recurrent:
+            check_sequences_of(y)
+            y, y_pred, sample_weight = as_steps(y, y_pred, sample_weight)
         target = self.compute_target(y)
         q_selected = select_action_values(y_pred, y["action"])
-        if training and "index" in y:
-            self._td_error_record.update_state(y["index"], target - q_selected)
+        td_error = target - q_selected
+        if training and index is not None:
+            errors = td_errors_of(td_error, mask)
+            self._td_error_record.update_state(index, errors)
         # A last axis of size 1 makes losses reduce per sample.
         target = keras.ops.expand_dims(target, -1)
         q_selected = keras.ops.expand_dims(q_selected, -1)
-        self._td_error.update_state(keras.ops.abs(target - q_selected))
+        there = None if mask is None else keras.ops.reshape(mask, (-1,))
+        self._td_error.update_state(keras.ops.abs(td_error), there)
         allowed = self.allowed(y_pred, y, "action_mask")
-        self._q_value.update_state(keras.ops.max(allowed, axis=-1))
+        self._q_value.update_state(keras.ops.max(allowed, axis=-1), there)
         super().compute_metrics(x, target, q_selected, sample_weight)
         with self._added_losses.be(losses):
             return super().compute_loss(
@@ -265,7 +303,7 @@ class QLearningAgent(Agent):
             )
         if keras.backend.backend() == "jax":
             logs, state = super().train_step(*arguments)
-            return logs, self._update_target_in(state)
+            return logs, change_in_state(self, state, self._update_target)
         if can_fuse(self):
             return fused_train_step(self, *arguments, self._update_target)
         logs = super().train_step(*arguments)
@@ -283,21 +321,6 @@ class QLearningAgent(Agent):
                 periodic_update, steps=steps, period=period
             )
         self._target.update(self.q_network, move)
-
-    def _update_target_in(self, state: tuple) -> tuple:
-        """Move the target network within JAX' explicit state."""
-        trainable, non_trainable, *others = state
-        mapping = [
-            *zip(self.trainable_variables, trainable, strict=True),
-            *zip(self.non_trainable_variables, non_trainable, strict=True),
-        ]
-        with keras.StatelessScope(state_mapping=mapping) as scope:
-            self._update_target()
-        moved = [
-            scope.get_current_value(variable)
-            for variable in self.non_trainable_variables
-        ]
-        return trainable, moved, *others
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments, the network serialized."""

@@ -5,6 +5,7 @@ from typing import Any
 import keras
 
 from keras_rlkit.models.network_shapes import output_shape_of
+from keras_rlkit.utils import check_fraction, check_positive_integer
 
 
 def check_replicas(model: keras.Model) -> None:
@@ -34,11 +35,12 @@ def check_network(network: Any) -> tuple:
         network: What is to be the Q network.
 
     Returns:
-        The shape of its output, batch first.
+        The shape of its output, batch first; [B, T, num_actions] for networks
+        over sequences.
 
     Raises:
         ValueError: If it is not a built Keras model with one output
-            [B, num_actions].
+            [B, num_actions] or [B, T, num_actions].
     """
     if not isinstance(network, keras.Model) or not network.built:
         raise ValueError(
@@ -47,15 +49,39 @@ def check_network(network: Any) -> tuple:
             "on a batch of observations."
         )
     shape = output_shape_of(network)
-    if not isinstance(shape, tuple) or len(shape) != 2 or shape[-1] is None:
+    fits = isinstance(shape, tuple) and len(shape) in (2, 3)
+    if not fits or shape[-1] is None:
         unknown = (
             " A subclassed model tells its shapes once it was called on a "
             "batch of one array, if its `call` can be traced, or within a "
             "functional one: `keras.Model(inputs, network(inputs))`."
         )
         raise ValueError(
-            "`q_network` must have one output of shape (batch, num_actions). "
+            "`q_network` must have one output of shape (batch, num_actions), "
+            "or (batch, time, num_actions) with recurrent layers. "
             f"Received: a network with output shape {shape}."
             f"{unknown if shape is None else ''}"
         )
     return shape
+
+
+def check_target_update(rate: Any, period: Any) -> int:
+    """Return the period of hard copies, or raise if it doesn't fit.
+
+    Args:
+        rate: What was given as `target_update_rate`.
+        period: What was given as `target_update_period`.
+
+    Raises:
+        ValueError: If one is out of its range, or both are chosen.
+    """
+    check_fraction("target_update_rate", rate, zero=False)
+    period = check_positive_integer("target_update_period", period)
+    if period > 1 and rate not in (0.005, 1):
+        raise ValueError(
+            "`target_update_rate` and `target_update_period` exclude each "
+            "other: a period above 1 copies the weights whole. Received: "
+            f"target_update_rate={rate}, target_update_period={period}. "
+            "Leave one at its default."
+        )
+    return period

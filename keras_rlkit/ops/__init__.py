@@ -19,6 +19,7 @@ from keras_rlkit.ops.q_learning import (
     double_q_learning_target,
     q_learning_target,
     select_action_values,
+    sequence_td_error,
 )
 from keras_rlkit.ops.returns import (
     discounted_returns,
@@ -48,6 +49,7 @@ __all__ = [
     "q_learning_target",
     "score_function_loss",
     "select_action_values",
+    "sequence_td_error",
     "soft_update",
     "value_loss",
 ]

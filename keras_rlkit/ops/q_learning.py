@@ -163,3 +163,42 @@ def double_q_learning_target(
     lost = keras.ops.any(keras.ops.isnan(next_q_online), axis=1)
     value = keras.ops.where(lost, float("nan"), value)
     return keras.ops.stop_gradient(reward + multiply_no_nan(discount, value))
+
+
+def sequence_td_error(td_error: Any, mask: Any, max_weight: float = 0.9) -> Any:
+    """How wrong the values along a sequence are, in one number.
+
+    max_weight * the largest + (1 - max_weight) * the mean of the absolute TD
+    errors: a mean alone would hide a single surprise in a long sequence.
+
+    Args:
+        td_error: TD errors of the steps, [B, T].
+        mask: Booleans [B, T], steps that are there; at least one of each
+            sequence.
+        max_weight: Number in [0, 1], eta. Defaults to 0.9.
+
+    Returns:
+        float32 tensor, [B].
+
+    Raises:
+        ValueError: If a rank is wrong or sizes differ.
+
+    Example:
+
+    ```python
+    rlk.ops.sequence_td_error([[1.0, -3.0, 9.0]], [[True, True, False]])
+    # [0.9 * 3 + 0.1 * 2] = [2.9]
+    ```
+
+    Reference:
+        Kapturowski et al., Recurrent Experience Replay in Distributed
+        Reinforcement Learning, section 2.3,
+        https://openreview.net/forum?id=r1lyTjAqYX
+    """
+    td_error = to_float32(td_error)
+    mask = keras.ops.cast(mask, "bool")
+    check_shapes([("td_error", td_error, "BT"), ("mask", mask, "BT")])
+    size = keras.ops.where(mask, keras.ops.abs(td_error), 0.0)
+    steps = keras.ops.sum(keras.ops.cast(mask, "float32"), axis=1)
+    mean = keras.ops.sum(size, axis=1) / steps
+    return max_weight * keras.ops.max(size, axis=1) + (1 - max_weight) * mean

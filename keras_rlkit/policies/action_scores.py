@@ -7,7 +7,7 @@ import numpy as np
 
 from keras_rlkit.policies.forward import forward
 
-OUTPUT_KEYS = ("policy", "logits")
+OUTPUT_KEYS = ("policy", "logits", "q_values")
 
 
 def model_output(policy: Any, model: Any, observations: Any) -> Any:
@@ -157,7 +157,7 @@ def output_of_actions(outputs: Any) -> Any:
 
     Returns:
         The array, or nest of arrays; the first of several, or of a dictionary
-        the one under `"policy"`, else under `"logits"`, else `None`.
+        the one under the first of `OUTPUT_KEYS` that it has, else `None`.
     """
     if isinstance(outputs, dict):
         key = next((key for key in OUTPUT_KEYS if key in outputs), None)

@@ -66,6 +66,7 @@ class Buffer:
         valid: np.ndarray | None = None,
         action_mask: np.ndarray | None = None,
         next_action_mask: np.ndarray | None = None,
+        **state: Any,
     ) -> None:
         """Store one step of every environment.
 
@@ -90,6 +91,10 @@ class Buffer:
             next_action_mask: Booleans [N, A], the actions that are allowed in
                 `next_observation`. All may be forbidden where the episode
                 terminated.
+            **state: `state` and `next_state`, tuples of float32 arrays
+                [N, units]: the states of a recurrent network in which it saw
+                `observation` and `next_observation`. Needed by a buffer with
+                `state_shape`, and taken by no other.
 
         Raises:
             ValueError: If an argument has the wrong shape, dtype or values.
@@ -108,6 +113,7 @@ class Buffer:
                 ),
                 action_mask,
                 next_action_mask,
+                **state,
             )
         )
 

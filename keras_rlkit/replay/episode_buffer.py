@@ -1,27 +1,19 @@
 """On-policy memory: what the policy of this epoch did, and nothing older."""
 
+from collections.abc import Sequence
 from typing import Any, Self
 
 import keras
 import numpy as np
 
-from keras_rlkit.replay.buffer import Buffer
+from keras_rlkit.replay.epoch_memory import EpochMemory
 from keras_rlkit.replay.feeding.batch_forms import Batch
-from keras_rlkit.replay.feeding.epoch_feed import EpochFeed
 from keras_rlkit.replay.feeding.py_dataset import EpochBatches
 from keras_rlkit.replay.feeding.tf_dataset import make_epoch_dataset
-from keras_rlkit.replay.storage.action_layout import ActionLayout
 from keras_rlkit.replay.storage.environment_spaces import read_episode_spaces
-from keras_rlkit.replay.storage.epoch_forms import EpochForms
-from keras_rlkit.replay.storage.epoch_samples import Evaluate
-from keras_rlkit.replay.storage.epoch_steps import EpochSteps
-from keras_rlkit.replay.storage.step_checks import (
-    Step,
-)
-from keras_rlkit.utils import check_fraction
 
 
-class EpisodeBuffer(Buffer):
+class EpisodeBuffer(EpochMemory):
     """Keeps the episodes of one epoch, for policy gradients through `fit`.
 
     `CollectEpisodes` (whole episodes) or `CollectRollout` (a number of steps)
@@ -70,6 +62,11 @@ class EpisodeBuffer(Buffer):
         action_masks: Whether masks of allowed actions are stored with
             observations, and are part of batches. Needs `num_actions` and
             `lambda_`. Defaults to `False`.
+        sequence_length: Positive integer T: batches are sequences of T steps
+            for a recurrent network. `None` gives single steps. Defaults to
+            `None`.
+        state_shape: Shapes of the network's carried state, `agent.state_shape`.
+            Needs `sequence_length`, and is needed by it. Defaults to `()`.
 
     Raises:
         ValueError: If an argument is out of its range.
@@ -125,28 +122,24 @@ class EpisodeBuffer(Buffer):
         capacity: int = 1_000_000,
         seed: int | None = None,
         action_masks: bool = False,
+        sequence_length: int | None = None,
+        state_shape: Sequence[tuple[int, ...]] = (),
     ):
-        super().__init__(capacity, num_envs, discount, seed)
-        self._actions = ActionLayout(action_shape, num_actions)
-        if action_masks and lambda_ is None:
-            raise ValueError(
-                "`action_masks` needs `lambda_`: a loss of returns alone has "
-                "no place for masks. Received: action_masks=True, "
-                "lambda_=None. Let the network give -inf for what is "
-                "forbidden, or use `ActorCritic`."
-            )
-        self.standardize = bool(standardize)
-        if lambda_ is not None:
-            lambda_ = check_fraction("lambda_", lambda_)
-        self.lambda_ = lambda_
-        forms = EpochForms(
-            observation_shape, observation_dtype, self._actions, action_masks
+        super().__init__(
+            discount,
+            standardize,
+            lambda_,
+            observation_shape,
+            observation_dtype,
+            num_envs,
+            action_shape,
+            num_actions,
+            capacity,
+            seed,
+            action_masks,
+            sequence_length,
+            state_shape,
         )
-        self._steps = EpochSteps(
-            self.discount, lambda_, self.standardize, forms
-        )
-        #: What data sets draw from.
-        self.feed = EpochFeed(self._steps, self._generator)
 
     @classmethod
     def for_environment(
@@ -181,89 +174,6 @@ class EpisodeBuffer(Buffer):
             discount, **{**read_episode_spaces(environment), **arguments}
         )
 
-    @property
-    def observation_shape(self) -> Any:
-        """Shape of one observation, or a nest; known from the first step on."""
-        return self._steps.forms.shape
-
-    @property
-    def observation_dtype(self) -> Any:
-        """NumPy dtype of observations, or a nest of dtypes."""
-        return self._steps.forms.dtype
-
-    @property
-    def action_shape(self) -> Any:
-        """Shape of one action, or a nest of shapes."""
-        return self._actions.shape
-
-    @property
-    def num_actions(self) -> Any:
-        """How many actions there are to choose from, as it was given."""
-        return self._actions.num_actions
-
-    @property
-    def action_masks(self) -> bool:
-        """Whether masks of allowed actions are stored."""
-        return self._steps.forms.mask_size is not None
-
-    @property
-    def gives(self) -> str:
-        """What models learn from that it belongs to."""
-        return "returns" if self.lambda_ is None else "advantages"
-
-    def __len__(self) -> int:
-        """Return how many transitions this epoch has so far."""
-        return self._steps.size
-
-    def clear(self) -> None:
-        """Forget everything and begin a new epoch."""
-        self._steps.clear()
-
-    def _check(
-        self, step: tuple[Any, ...], action_mask: Any, next_action_mask: Any
-    ) -> Step:
-        return self._steps.forms.check(
-            step, self.num_envs, action_mask, next_action_mask
-        )
-
-    def _keep(self, step: Step) -> None:
-        if self._steps.used:
-            self.clear()
-        count = int(np.count_nonzero(step.valid))
-        size = self._steps.size + count
-        if size > self.capacity:
-            raise ValueError(
-                f"`capacity` must hold a whole epoch. Received: capacity="
-                f"{self.capacity} with {size} transitions before the epoch's "
-                "last episode has ended. Raise it, collect less in an epoch, "
-                "or give the environment a time limit, as in "
-                "`gymnasium.wrappers.TimeLimit`."
-            )
-        self._steps.add(step, count)
-
-    def finish(
-        self, evaluate: Evaluate | None = None, reward_scale: float = 1.0
-    ) -> None:
-        """End the epoch's collecting: work out returns and advantages.
-
-        Args:
-            evaluate: Called once as `evaluate(observations, actions)` with
-                all M transitions of the epoch and, after them, the states
-                whose future was not played (with actions of 0); with
-                `action_masks`, masks [M + F, A] are a third argument. Returns
-                their
-                values [M + F] and the log-probabilities of the actions
-                [M + F], or `None` for the latter. Without it there are no
-                values.
-            reward_scale: Number that all rewards of the epoch are multiplied
-                by. Defaults to 1.
-
-        Raises:
-            ValueError: If the epoch is empty, values are missing or not
-                finite.
-        """
-        self._steps.finish(evaluate, reward_scale)
-
     def samples(self) -> Batch:
         """Return all of this epoch's data as one batch, in order of time.
 
@@ -274,9 +184,11 @@ class EpisodeBuffer(Buffer):
             `action_masks` of `action_mask`, booleans [M, A], of `advantage`,
             `value_target` (the lambda return), `value` and `log_probability`,
             the latter four float32 [M] from the policy that acted, and the
-            third is the weight of each row: 1.
+            third is the weight of each row: 1. With `sequence_length`, rows
+            are sequences: `rlk.utils.RecurrentInput` and arrays [S, T, ...],
+            with `mask`, booleans [S, T], of the steps that are there.
         """
-        size = len(self)
+        size = len(self.feed)
         return self.feed.gather(np.arange(size), size)
 
     def dataset(
@@ -325,25 +237,6 @@ class EpisodeBuffer(Buffer):
             A `keras.utils.PyDataset` with elements as `samples` has.
         """
         return EpochBatches(self, minibatches, passes, _padding(pad))
-
-    def get_state(self) -> dict[str, Any]:
-        """Return what `set_state` needs to continue with the next epoch.
-
-        An epoch's data are not part of it: the next one has its own.
-
-        Returns:
-            Dictionary that JSON can hold.
-        """
-        return {"generator": self._generator.bit_generator.state}
-
-    def set_state(self, state: dict[str, Any]) -> None:
-        """Continue from a state that `get_state` returned.
-
-        Args:
-            state: Dictionary from `get_state`.
-        """
-        self.clear()
-        self._generator.bit_generator.state = state["generator"]
 
 
 def _padding(pad: bool | None) -> bool:

@@ -1,5 +1,6 @@
 """The replay buffer: stores transitions, gives batches."""
 
+from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -78,6 +79,15 @@ class ReplayBuffer(TransitionMemory):
         action_masks: Whether masks of allowed actions are stored with
             observations, and are part of batches. Needs `num_actions`.
             Defaults to `False`.
+        sequence_length: Positive integer T: batches are sequences of T steps
+            for a recurrent network, each within one trajectory and beginning
+            at any of its steps. `None` gives single transitions. Defaults to
+            `None`.
+        burn_in: Non-negative integer b, steps before each sequence that bring
+            the network's state up to date, and of which nothing is learned.
+            Defaults to 0.
+        state_shape: Shapes of the network's carried state, `agent.state_shape`.
+            Needs `sequence_length`, and is needed by it. Defaults to `()`.
 
     Raises:
         ValueError: If an argument is out of its range.
@@ -109,7 +119,9 @@ class ReplayBuffer(TransitionMemory):
 
     Reference:
         Mnih et al., Human-level control through deep reinforcement learning,
-        Methods, https://doi.org/10.1038/nature14236
+        Methods, https://doi.org/10.1038/nature14236; sequences: Kapturowski et
+        al., Recurrent Experience Replay in Distributed Reinforcement
+        Learning, https://openreview.net/forum?id=r1lyTjAqYX
     """
 
     # What models learn from that it belongs to.
@@ -130,6 +142,9 @@ class ReplayBuffer(TransitionMemory):
         num_actions: int | None = None,
         storage: str | Memory | Compressed | Disk = "memory",
         action_masks: bool = False,
+        sequence_length: int | None = None,
+        burn_in: int = 0,
+        state_shape: Sequence[tuple[int, ...]] = (),
     ):
         super().__init__(
             capacity,
@@ -144,6 +159,9 @@ class ReplayBuffer(TransitionMemory):
             num_actions,
             storage,
             action_masks,
+            sequence_length,
+            burn_in,
+            state_shape,
         )
 
     @classmethod
@@ -203,7 +221,10 @@ class ReplayBuffer(TransitionMemory):
             `action_masks` also `action_mask` and `next_action_mask`, booleans
             [B, A], of the one and the other. A third item,
             `sample_weight` (float32 [B]), and `index` in the dictionary come
-            with samplers that weigh. Observations may share memory with each
+            with samplers that weigh. With `sequence_length`, observations are
+            `rlk.utils.RecurrentInput`, or with `burn_in` `BurnInInput`, arrays
+            of the dictionary [B, T, ...], and its `mask`, booleans [B, T],
+            tells which steps are there. Observations may share memory with each
             other: copy before you write into them.
 
         Raises:

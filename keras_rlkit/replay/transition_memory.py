@@ -1,6 +1,7 @@
 """Transitions that are stored and saved: a replay buffer without data sets."""
 
 import pathlib
+from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -19,6 +20,10 @@ from keras_rlkit.replay.storage.action_layout import ActionLayout
 from keras_rlkit.replay.storage.action_masks import (
     add_masks,
     check_mask_size,
+)
+from keras_rlkit.replay.storage.carried_states import (
+    add_states,
+    check_sequences,
 )
 from keras_rlkit.replay.storage.machine_limits import check_room
 from keras_rlkit.replay.storage.observation_layout import ObservationLayout
@@ -56,6 +61,9 @@ class TransitionMemory(Buffer):
         num_actions: int | None,
         storage: str | Memory | Compressed | Disk,
         action_masks: bool,
+        sequence_length: int | None,
+        burn_in: int,
+        state_shape: Sequence[tuple[int, ...]],
     ):
         super().__init__(capacity, num_envs, discount, seed)
         if num_actions is not None:
@@ -66,8 +74,18 @@ class TransitionMemory(Buffer):
             observation_dtype,
             frame_stack,
             check_mask_size(action_masks, self._actions),
+            state_shape,
         )
         self.n_step = check_positive_integer("n_step", n_step)
+        sequence = check_sequences(
+            sequence_length, self._layout.state_shape, burn_in
+        )
+        if sequence is not None and self.n_step > 1:
+            raise ValueError(
+                "`n_step` must be 1 with `sequence_length`: of the steps that "
+                "are joined no state is known. Received: "
+                f"n_step={self.n_step}, sequence_length={sequence_length}."
+            )
         self.sampler = Uniform() if sampler is None else sampler
         self.storage = check_storage(storage)
         layout = {
@@ -76,6 +94,7 @@ class TransitionMemory(Buffer):
             "num_envs": self.num_envs,
             "n_step": self.n_step,
             "storage": self.storage,
+            "sequence": sequence,
         }
         size = TransitionRing.size_of(**layout)
         check_room(
@@ -121,23 +140,46 @@ class TransitionMemory(Buffer):
         return self._layout.mask_size is not None
 
     @property
+    def sequence_length(self) -> int | None:
+        """Steps of a sequence that count, or `None` for single transitions."""
+        return self._ring.sequence and self._ring.sequence[0]
+
+    @property
+    def burn_in(self) -> int:
+        """Steps before each sequence that bring the state up to date."""
+        return self._ring.sequence[1] if self._ring.sequence else 0
+
+    @property
+    def state_shape(self) -> tuple[tuple[int, ...], ...]:
+        """Shapes of the network's state that is stored; empty for none."""
+        return self._layout.state_shape
+
+    @property
     def nbytes(self) -> int:
         """Bytes held by the buffer, in memory and on disk, all included."""
         stored = sum(array.nbytes for array in self._ring.arrays().values())
         return stored + self.sampler.size_of(self.capacity)
 
     def _check(
-        self, step: tuple[Any, ...], action_mask: Any, next_action_mask: Any
+        self,
+        step: tuple[Any, ...],
+        action_mask: Any,
+        next_action_mask: Any,
+        state: Any = None,
+        next_state: Any = None,
     ) -> Step:
         checked = check_step(
             step, self._layout, self._actions, self.num_envs, self.n_step
         )
-        return add_masks(
+        masked = add_masks(
             checked,
             self._layout.mask_size,
             self._actions,
             action_mask,
             next_action_mask,
+        )
+        return add_states(
+            masked, self.state_shape, self.num_envs, state, next_state
         )
 
     def _keep(self, step: Step) -> None:
@@ -279,4 +321,7 @@ class TransitionMemory(Buffer):
             "num_actions": self.num_actions,
             "storage": storage_config(self.storage),
             "action_masks": self.action_masks,
+            "sequence_length": self.sequence_length,
+            "burn_in": self.burn_in,
+            "state_shape": self.state_shape,
         }

@@ -23,6 +23,7 @@ def check_buffer(
     draw: Callable[[Any], Any],
     bad: dict[str, list[Any]] | None = None,
     skip: dict[str, str] | None = None,
+    excluded: tuple[str, ...] = (),
 ) -> None:
     """Check that a buffer keeps the contract of the kit's buffers.
 
@@ -39,12 +40,15 @@ def check_buffer(
     Args:
         buffer: The class.
         arguments: Constructor's arguments, none of them its default; of
-            `observation_shape`, `num_envs`, `num_actions`, `action_shape` and
-            `action_masks` steps are made, whose masks allow everything.
+            `observation_shape`, `num_envs`, `num_actions`, `action_shape`,
+            `action_masks` and `state_shape` steps are made, whose masks allow
+            everything.
         draw: Function of a filled buffer that returns what it gives, as arrays,
             in an order that its seed decides.
         bad: Lists of values to refuse, by the argument's name.
         skip: Clauses that can't hold for this buffer, each with the reason.
+        excluded: Arguments that exclude one of those given, and so need not
+            be tried: a second check with them tries them.
 
     Raises:
         AssertionError: If a clause is broken; the message names it.
@@ -71,6 +75,7 @@ def check_buffer(
         },
         draw=lambda replay: replay.sample(8),
         bad={"capacity": [0], "discount": [2.0]},
+        excluded=("sequence_length", "burn_in", "state_shape"),
     )
     ```
     """
@@ -89,13 +94,22 @@ def check_buffer(
             action = generator.normal(size=size).astype("float32")
         else:
             action = generator.integers(sizes, size=size)
-        masks = {}
+        beside: dict[str, Any] = {}
+        states = given.get("state_shape", ())
+        if states:
+            beside = {
+                name: tuple(
+                    generator.normal(size=(count, *state)).astype("float32")
+                    for state in states
+                )
+                for name in ("state", "next_state")
+            }
         if given.get("action_masks"):
             total = int(np.sum(np.broadcast_to(sizes, size[1:])))
             everything = np.ones((count, total), bool)
-            masks = {"action_mask": everything, "next_action_mask": everything}
+            beside["action_mask"] = beside["next_action_mask"] = everything
         return {
-            **masks,
+            **beside,
             "observation": generator.normal(size=shape).astype("float32"),
             "action": action,
             "reward": generator.normal(size=count),
@@ -125,7 +139,7 @@ def check_buffer(
             f"Received: {len(made)} transitions after {before}.",
         )
         before = len(made)
-        short = {name: array[:-1] for name, array in step(21).items()}
+        short = {**step(21), "reward": np.zeros(count - 1)}
         nan = {**step(21), "reward": np.full(count, np.nan)}
         for wrong, what in ((short, "a row too few"), (nan, "NaN rewards")):
             try:
@@ -147,7 +161,9 @@ def check_buffer(
     run_clauses(
         buffer,
         {
-            "arguments": lambda: check_arguments(buffer, arguments, ("seed",)),
+            "arguments": lambda: check_arguments(
+                buffer, arguments, ("seed",), excluded
+            ),
             "refusals": lambda: check_refused(buffer, arguments, bad),
             "steps": steps,
             "seed": seed,

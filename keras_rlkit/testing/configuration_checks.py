@@ -38,7 +38,10 @@ def own_arguments(part: type) -> list[inspect.Parameter]:
 
 
 def check_arguments(
-    part: type, arguments: Arguments, consumed: tuple[str, ...] = ()
+    part: type,
+    arguments: Arguments,
+    consumed: tuple[str, ...] = (),
+    excluded: tuple[str, ...] = (),
 ) -> None:
     """Check that each argument is tried and kept.
 
@@ -46,6 +49,7 @@ def check_arguments(
         part: The class.
         arguments: Its constructor's arguments.
         consumed: Arguments that need not be kept.
+        excluded: Arguments that need not be tried.
 
     Raises:
         AssertionError: If an argument has its default, so that no clause
@@ -54,6 +58,8 @@ def check_arguments(
     given = make_arguments(arguments)
     for parameter in own_arguments(part):
         name, default = parameter.name, parameter.default
+        if name in excluded:
+            continue
         require(
             name in given and differ(given[name], default),
             f"`arguments` must give `{name}` a value other than its default, "

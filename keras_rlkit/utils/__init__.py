@@ -1,6 +1,7 @@
 """Argument checks and registration, shared by every part of the kit."""
 
 from keras_rlkit.utils.casting import cast_values, casts_in_kind
+from keras_rlkit.utils.recurrent_input import BurnInInput, RecurrentInput
 from keras_rlkit.utils.registration import register
 from keras_rlkit.utils.spaces import (
     MASK_KEY,
@@ -18,6 +19,8 @@ from keras_rlkit.utils.validation import (
 
 __all__ = [
     "MASK_KEY",
+    "BurnInInput",
+    "RecurrentInput",
     "cast_values",
     "casts_in_kind",
     "check_choice",

@@ -41,6 +41,8 @@ ACTIONS = {
 }
 MASKS = "masks of allowed actions"
 MODES = "one, or a vector in any autoreset mode"
+MODELS = "functional, `Sequential`, subclassed, own layers, `Lambda`"
+MEMORY = "recurrent layers that remember the episode"
 STACKS = "stacks of frames stored once"
 
 
@@ -168,6 +170,76 @@ def reinforce(environment, masks):
 
 
 COLUMNS = [q_learning, actor_critic, reinforce]
+SEQUENCES = {"sequence_length": 3, "state_shape": ((4,),)}
+
+
+def remembering(*outputs):
+    inputs = keras.Input((None, 2))
+    features = keras.layers.GRU(4, return_sequences=True)(inputs)
+    return keras.Model(inputs, [dense(units, features) for units in outputs])
+
+
+def q_learning_with_memory():
+    agent = rlk.models.DoubleDQN(remembering(3))
+    agent.compile("sgd", "mse")
+    replay = rlk.replay.ReplayBuffer.for_environment(Any(), 50, **SEQUENCES)
+    collect = rlk.callbacks.CollectSteps(
+        Any(), replay, rlk.policies.EpsilonGreedy(0.5), 4, warmup_steps=8
+    )
+    agent.fit(
+        data(replay, 4), steps_per_epoch=2, callbacks=[collect], verbose=0
+    )
+
+
+def actor_critic_with_memory():
+    agent = rlk.models.ActorCritic(remembering(3, 1))
+    agent.compile("sgd")
+    buffer = rlk.replay.EpisodeBuffer.for_environment(
+        Any(), 0.9, lambda_=0.9, **SEQUENCES
+    )
+    collect = rlk.callbacks.CollectRollout(
+        Any(), buffer, rlk.policies.Categorical(), 12
+    )
+    agent.fit(data(buffer), callbacks=[collect], verbose=0)
+
+
+def reinforce_with_memory():
+    rlk.replay.EpisodeBuffer.for_environment(Any(), 0.9, **SEQUENCES)
+
+
+WITH_MEMORY = [
+    q_learning_with_memory,
+    actor_critic_with_memory,
+    reinforce_with_memory,
+]
+
+
+class Subclassed(keras.Model):
+    """Of a layer of its own and a `Lambda`, neither of them registered."""
+
+    def __init__(self, units):
+        super().__init__()
+
+        class Own(keras.layers.Layer):
+            def call(self, inputs):
+                return 2 * inputs
+
+        self.parts = [
+            Own(),
+            keras.layers.Lambda(lambda inputs: inputs + 1),
+            keras.layers.Dense(units),
+        ]
+
+    def call(self, inputs):
+        for part in self.parts:
+            inputs = part(inputs)
+        return inputs
+
+
+def subclassed(units, features):
+    network = Subclassed(units)
+    network(np.zeros((1, 2), "float32"))
+    return network(features)
 
 
 def read_table():
@@ -184,12 +256,27 @@ def read_table():
 TABLE = read_table()
 
 
-def works(column, environment, masks=False):
+def works(column, *arguments):
     try:
-        column(environment, masks)
+        column(*arguments)
     except ValueError:
         return False
     return True
+
+
+@pytest.mark.parametrize("column", range(3))
+def test_memory(column):
+    says = TABLE[MEMORY][column].split(":")[0]
+    assert says in ("yes", "no")
+    assert works(WITH_MEMORY[column]) == (says == "yes")
+
+
+@pytest.mark.parametrize("column", range(3))
+def test_any_network(column, monkeypatch):
+    assert TABLE[MODELS][column] == "yes"
+    COLUMNS[column](Any(), False)
+    monkeypatch.setitem(globals(), "dense", subclassed)
+    COLUMNS[column](Any(), False)
 
 
 @pytest.mark.parametrize("column", range(3))
@@ -217,7 +304,8 @@ def test_the_table_says_what_happens(row, column):
 
 
 def test_every_row_is_tried():
-    rest = set(TABLE) - {*OBSERVATIONS, *ACTIONS, MASKS, MODES}
+    tried = {*OBSERVATIONS, *ACTIONS, MASKS, MODES, MODELS, MEMORY}
+    rest = set(TABLE) - tried
     headings = {row for row in rest if row.startswith("**")}
     assert rest - headings == {STACKS, "TensorFlow", "JAX"}
     assert TABLE["TensorFlow"] == ["`dataset`"] * 3

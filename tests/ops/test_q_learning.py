@@ -288,3 +288,17 @@ def test_a_forbidden_action_is_no_target():
     np.testing.assert_allclose(np.array(result), [11.0, 5.0, 3.0])
     result = rlk.ops.q_learning_target(REWARD, DISCOUNT, target)
     np.testing.assert_allclose(np.array(result), [21.0, 6.0, 3.0])
+
+
+@pytest.mark.parametrize("run", [lambda f, *a: np.array(f(*a)), compiled])
+def test_td_error_of_a_sequence(run):
+    td_error = np.float32([[1, -3, np.nan], [-2, 4, 0.5]])
+    mask = np.array([[True, True, False], [True, True, True]])
+    result = run(rlk.ops.sequence_td_error, td_error, mask)
+    np.testing.assert_allclose(
+        result, [0.9 * 3 + 0.1 * 2, 0.9 * 4 + 0.1 * 6.5 / 3], rtol=1e-6
+    )
+    only_mean = rlk.ops.sequence_td_error(td_error, mask, max_weight=0.0)
+    np.testing.assert_allclose(np.array(only_mean), [2, 6.5 / 3], rtol=1e-6)
+    with pytest.raises(ValueError, match="mask"):
+        rlk.ops.sequence_td_error(td_error, mask[:1])

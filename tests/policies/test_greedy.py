@@ -155,8 +155,8 @@ def test_unnamed_outputs_raise():
     output = {"q": np.zeros((1, 2)), "value": np.zeros((1, 1))}
     with pytest.raises(
         ValueError,
-        match=r"`Greedy` looks for .* one of the keys \('policy', 'logits'\). "
-        r"Received: keys=\['q', 'value'\]",
+        match=r"`Greedy` looks for .* one of the keys \('policy', 'logits', "
+        r"'q_values'\). Received: keys=\['q', 'value'\]",
     ):
         rlk.policies.Greedy()(FixedOutput(output), OBSERVATIONS[:1], 0)
 

@@ -30,6 +30,7 @@ QUICK_RUNS = {
         ("pendulum_ppo", "pendulum", "ActorCritic", -1_150),
         ("taxi_masks --steps 60000", "taxi", "DoubleDQN", 5),
         ("image_and_vector", "minigrid", "DoubleDQN", 0.5),
+        ("memory_cartpole --steps 10000", "memory", "ActorCritic", 15),
         ("atari_ppo --steps 1024", "pong", "ActorCritic", -21),
     ],
     "tensorflow": [

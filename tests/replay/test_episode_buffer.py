@@ -322,7 +322,10 @@ def test_bad_arguments_raise():
 
 def draw_epoch(buffer):
     buffer.finish(
-        lambda observation, action, mask: (observation[:, 0], action[:, 0])
+        lambda observation, action, action_mask, state: (
+            observation[:, 0] + state[0][:, 0],
+            action[:, 0],
+        )
     )
     batches = buffer.batches(minibatches=2, pad=False)
     return [batches[index] for index in range(2)]
@@ -342,6 +345,8 @@ CONTRACT = {
             "capacity": 100,
             "seed": 1,
             "action_masks": True,
+            "sequence_length": 3,
+            "state_shape": ((2,),),
         },
         "draw": draw_epoch,
         "bad": {
@@ -351,6 +356,8 @@ CONTRACT = {
             "num_envs": [0],
             "capacity": [0],
             "seed": [-1],
+            "sequence_length": [0, None],
+            "state_shape": [((0,),), ()],
         },
     }
 }

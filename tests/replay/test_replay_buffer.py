@@ -3,6 +3,7 @@ import types
 import numpy as np
 import pytest
 
+import keras_rlkit as rlk
 from keras_rlkit.replay import Prioritized, ReplayBuffer
 from keras_rlkit.replay.storage import machine_limits
 from tests.replay.steps import NO, make, step
@@ -193,5 +194,33 @@ CONTRACT = {
             "num_actions": [0],
             "storage": ["tape"],
         },
+        "excluded": ("sequence_length", "burn_in", "state_shape"),
     }
 }
+
+
+def test_contract_with_sequences():
+    single = CONTRACT[ReplayBuffer]
+
+    def arguments():
+        given = single["arguments"]()
+        del given["n_step"]
+        return {
+            **given,
+            "sequence_length": 4,
+            "burn_in": 2,
+            "state_shape": ((3,), (2,)),
+        }
+
+    rlk.testing.check_buffer(
+        ReplayBuffer,
+        arguments,
+        single["draw"],
+        bad={
+            "n_step": [2],
+            "sequence_length": [0, None],
+            "burn_in": [-1, 1.5],
+            "state_shape": [((0,),), ()],
+        },
+        excluded=("n_step",),
+    )

@@ -74,6 +74,15 @@ def test_a_prioritized_sampler_with_randomness_of_its_own():
         )
 
 
+def test_a_policy_that_ignores_masks():
+    class Broken(Draws):
+        def __call__(self, model, observations, step, action_mask=None):
+            return super().__call__(model, observations, step)
+
+    with pytest.raises(AssertionError, match="is allowed by the mask"):
+        check_policy(Broken)
+
+
 def test_a_policy_that_loses_its_state():
     class Broken(Draws):
         """Draws.

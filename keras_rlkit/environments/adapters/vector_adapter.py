@@ -267,7 +267,9 @@ class VectorAdapter:
 
     def _read_mask(self, mask: Any, info: dict[str, Any]) -> Any:
         """Return the mask of an observation, or `None` if nobody tells."""
-        if not self.reads_action_masks:
+        if not self.reads_action_masks or (
+            mask is None and MASK_KEY not in info and not self._tells_masks
+        ):
             return None
         everywhere = mask is not None or np.all(info.get(f"_{MASK_KEY}", True))
         mask = info.get(MASK_KEY) if mask is None else mask

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_rlkit.replay.feeding.sequence_forms import as_sequences
 from keras_rlkit.replay.storage.draw import Draw
 from keras_rlkit.replay.storage.observation_layout import ObservationLayout
 
@@ -52,6 +53,7 @@ def to_batch(
     draw: Draw,
     layout: ObservationLayout,
     frames_last: Callable[[Any, int, int], Any] = view_frames_last,
+    reshape: Callable[[Any, Any], Any] = np.reshape,
 ) -> Batch:
     """Return a draw in the form that models train on.
 
@@ -59,12 +61,13 @@ def to_batch(
         draw: What was drawn, as arrays or as tensors.
         layout: What an observation consists of.
         frames_last: Makes stacks of frames, as `view_frames_last`.
+        reshape: Gives an array another shape, as `np.reshape`.
 
     Returns:
         `(observation, {"action", "reward", "discount", "next_observation"})`;
         with masks, `"action_mask"` and `"next_action_mask"` are in the
         dictionary; weighed draws have `"index"` in it and the weights as a
-        third item.
+        third item. Of sequences, see `as_sequences`.
     """
     now, then = [], []
     for frames, leaf in zip(draw.frames, layout.leaves, strict=True):
@@ -74,16 +77,18 @@ def to_batch(
         else:
             now.append(frames_last(frames, 0, leaf.stack))
             then.append(frames_last(frames, -leaf.stack, leaf.stack))
-    observation, mask = layout.split(now)
-    next_observation, next_mask = layout.split(then)
+    observation, beside = layout.split(now)
+    next_observation, next_beside = layout.split(then)
     rest = {
         "action": draw.action,
         "reward": draw.reward,
         "discount": draw.discount,
         "next_observation": next_observation,
     }
-    if mask is not None:
-        rest |= {"action_mask": mask, "next_action_mask": next_mask}
+    rest |= beside
+    rest |= {f"next_{name}": part for name, part in next_beside.items()}
+    if draw.mask is not None:
+        observation, rest = as_sequences(draw, observation, rest, reshape)
     if draw.weight is None:
         return observation, rest
     return observation, {**rest, "index": draw.index}, draw.weight

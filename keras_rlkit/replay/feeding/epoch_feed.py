@@ -4,7 +4,9 @@ import numpy as np
 
 from keras_rlkit.replay.feeding.batch_forms import Batch
 from keras_rlkit.replay.storage.epoch_samples import Samples
+from keras_rlkit.replay.storage.epoch_sequences import Sequences
 from keras_rlkit.replay.storage.epoch_steps import EpochSteps
+from keras_rlkit.utils import RecurrentInput
 
 
 class EpochFeed:
@@ -24,8 +26,10 @@ class EpochFeed:
         self._generator = generator
 
     def __len__(self) -> int:
-        """Return how many samples the epoch has so far."""
-        return self._steps.size
+        """Return how many samples, or sequences, the epoch has so far."""
+        if self._steps.sequence_length is None or not self._steps.size:
+            return self._steps.size
+        return len(self._steps.finished().sequences.mask)
 
     @property
     def generation(self) -> int:
@@ -65,10 +69,17 @@ class EpochFeed:
                 "`EpisodeBuffer.for_environment`, or give the shape."
             )
         zeros = np.zeros(size, np.float32)
+        length = self._steps.sequence_length
+        sequences = None
+        if length is not None:
+            sequences = Sequences(
+                np.zeros((size, length), int), np.ones((size, length), bool)
+            )
         blank = Samples(
             self._steps.forms.layout.zeros(size),
             self._steps.forms.actions.zeros(size),
             *[zeros] * 4,
+            sequences,
         )
         return self._batch(blank, np.arange(size), zeros)
 
@@ -81,7 +92,11 @@ class EpochFeed:
         self._steps.used = True
 
     def _batch(self, samples: Samples, rows: np.ndarray, filled: np.ndarray):
-        observation, mask = self._steps.forms.layout.split(
+        mask = None
+        if samples.sequences is not None:
+            mask = samples.sequences.mask[rows]
+            rows = samples.sequences.index[rows]
+        observation, beside = self._steps.forms.layout.split(
             [leaf[rows] for leaf in samples.observation]
         )
         action = self._steps.forms.actions.nest(
@@ -107,6 +122,11 @@ class EpochFeed:
             "value": samples.value[rows],
             "log_probability": log_probability[rows],
         }
-        if mask is not None:
-            targets["action_mask"] = mask
-        return observation, targets, filled
+        state = beside.pop("state", None)
+        targets |= beside
+        if mask is None:
+            return observation, targets, filled
+        # Of the states that were stored, a sequence begins with its first.
+        state = tuple(part[:, 0] for part in state)
+        targets["mask"] = mask
+        return RecurrentInput(observation, state), targets, filled

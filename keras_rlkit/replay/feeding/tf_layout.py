@@ -61,7 +61,7 @@ def make_stack_layout(layout: ObservationLayout) -> Any:
     @tf.function(jit_compile=True)
     def lay_out(parts: dict[str, Any]) -> Batch:
         draw = Draw(**{"weight": None, **parts})
-        return to_batch(draw, layout, _frames_last)
+        return to_batch(draw, layout, _frames_last, tf.reshape)
 
     return lay_out
 

@@ -153,7 +153,9 @@ class TransitionFeed:
             batch_size: As in `draw`.
             as_stored: As in `draw`.
         """
-        draw = blank_draw(batch_size, self.layout, self._sampler.weighs)
+        draw = blank_draw(
+            batch_size, self.layout, self._sampler.weighs, self._ring.sequence
+        )
         return draw if as_stored else self._laid_out(draw)
 
     def frames_on_device(self) -> Any:
@@ -201,6 +203,9 @@ class TransitionFeed:
                     "transitions first, e.g. with a larger `warmup_steps` of "
                     "`CollectSteps`."
                 )
+            read = self._ring.read
+            if self._ring.sequence is not None:
+                read = self._ring.read_sequences
             count = 1 if layout is None else layout.count
             draws = [
                 self._sampler.draw(self._generator, oldest, size, batch_size)
@@ -212,10 +217,8 @@ class TransitionFeed:
                     np.concatenate(weights) if self._sampler.weighs else None
                 )
                 index = np.concatenate(indices)
-                return layout(
-                    self._ring.read(index, weight, layout.takes_slots)
-                )
-            draw = self._ring.read(*draws[0])
+                return layout(read(index, weight, layout.takes_slots))
+            draw = read(*draws[0])
         return draw if as_stored else self._laid_out(draw)
 
     def _laid_out(self, draw: Draw) -> Batch:

@@ -50,6 +50,8 @@ def add_masks(
             another form; if an action was taken that its mask forbids, or a
             state that can be acted in allows none.
     """
+    if mask_size is None and action_mask is None and next_action_mask is None:
+        return step
     masks = {"action_mask": action_mask, "next_action_mask": next_action_mask}
     if mask_size is None:
         for name, mask in masks.items():
@@ -59,7 +61,6 @@ def add_masks(
                     "`action_masks`. Received: action_masks=False. Make the "
                     "buffer with `action_masks=True`."
                 )
-        return step
     now, then = (
         _check_mask(name, mask, (len(step.valid), mask_size))
         for name, mask in masks.items()

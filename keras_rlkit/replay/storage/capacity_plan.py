@@ -1,11 +1,13 @@
 """What a replay buffer would take, next to what the machine has."""
 
 import shutil
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from keras_rlkit.replay.sampling.sampler import Sampler
 from keras_rlkit.replay.storage.action_layout import ActionLayout
 from keras_rlkit.replay.storage.action_masks import check_mask_size
+from keras_rlkit.replay.storage.carried_states import check_sequences
 from keras_rlkit.replay.storage.environment_spaces import (
     read_transition_spaces,
 )
@@ -38,6 +40,9 @@ def plan(
     folder: str | None = None,
     num_actions: int | None = None,
     action_masks: bool = False,
+    sequence_length: int | None = None,
+    burn_in: int = 0,
+    state_shape: Sequence[tuple[int, ...]] = (),
 ) -> dict[str, dict[str, int]]:
     """Print what each storage would need for a capacity, and what there is.
 
@@ -65,6 +70,9 @@ def plan(
             temporary files. Defaults to `None`.
         num_actions: Number of actions, which masks are of. Defaults to `None`.
         action_masks: Whether masks are stored. Defaults to `False`.
+        sequence_length: Steps of a sequence, or `None`. Defaults to `None`.
+        burn_in: Steps before a sequence. Defaults to 0.
+        state_shape: Shapes of the network's carried state. Defaults to `()`.
 
     Returns:
         Dictionary with the keys `"memory"`, `"compressed"` and `"disk"`, the
@@ -88,12 +96,16 @@ def plan(
         observation_dtype,
         frame_stack,
         check_mask_size(action_masks, ActionLayout((), num_actions)),
+        state_shape,
     )
     ring = {
         "capacity": check_positive_integer("capacity", capacity),
         "layout": layout,
         "num_envs": check_positive_integer("num_envs", num_envs),
         "n_step": check_positive_integer("n_step", n_step),
+        "sequence": check_sequences(
+            sequence_length, layout.state_shape, burn_in
+        ),
     }
     disk = Disk(folder)
     if compression is not None:

@@ -1,5 +1,6 @@
 """What the observations and actions of an epoch consist of."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -8,6 +9,7 @@ import numpy as np
 from keras_rlkit.replay.storage.action_layout import ActionLayout
 from keras_rlkit.replay.storage.action_masks import add_masks, check_mask_size
 from keras_rlkit.replay.storage.array_checks import check_dtype
+from keras_rlkit.replay.storage.carried_states import add_states
 from keras_rlkit.replay.storage.epoch_samples import Evaluate
 from keras_rlkit.replay.storage.observation_layout import ObservationLayout
 from keras_rlkit.replay.storage.step_checks import Step, check_step
@@ -22,11 +24,18 @@ class EpochForms:
         dtype: Dtype of observations, or a nest of dtypes.
         actions: What an action consists of.
         action_masks: Whether there are masks.
+        state_shape: Shapes of the arrays of a network's state, or empty.
     """
 
     def __init__(
-        self, shape: Any, dtype: Any, actions: ActionLayout, action_masks: bool
+        self,
+        shape: Any,
+        dtype: Any,
+        actions: ActionLayout,
+        action_masks: bool,
+        state_shape: Sequence[tuple[int, ...]],
     ):
+        self.state_shape = tuple(state_shape)
         self.actions = actions
         self.mask_size = check_mask_size(action_masks, actions)
         self._dtype = keras.tree.map_structure(check_dtype, dtype)
@@ -51,6 +60,8 @@ class EpochForms:
         num_envs: int,
         action_mask: Any,
         next_action_mask: Any,
+        state: Any,
+        next_state: Any,
     ) -> Step:
         """Return a step as arrays, or raise if any part of it is wrong.
 
@@ -59,6 +70,8 @@ class EpochForms:
             num_envs: Number of environments N.
             action_mask: As `EpisodeBuffer.add` takes it.
             next_action_mask: As `EpisodeBuffer.add` takes it.
+            state: As `EpisodeBuffer.add` takes it.
+            next_state: As `EpisodeBuffer.add` takes it.
         """
         layout = self.layout
         if layout is None:
@@ -73,6 +86,9 @@ class EpochForms:
             action_mask,
             next_action_mask,
         )
+        checked = add_states(
+            checked, self.state_shape, num_envs, state, next_state
+        )
         self.layout = layout
         return checked
 
@@ -86,13 +102,15 @@ class EpochForms:
             return None
 
         def on_lists(leaves: list, parts: list) -> Any:
-            observations, mask = self.layout.split(leaves)
-            actions = self.actions.nest(parts)
-            if mask is None:
-                return evaluate(observations, actions)
-            return evaluate(observations, actions, mask)
+            observations, beside = self.layout.split(leaves)
+            return evaluate(observations, self.actions.nest(parts), **beside)
 
         return on_lists
 
     def _make_layout(self, shape: Any) -> ObservationLayout:
-        return ObservationLayout(shape, self._dtype, mask_size=self.mask_size)
+        return ObservationLayout(
+            shape,
+            self._dtype,
+            mask_size=self.mask_size,
+            state_shape=self.state_shape,
+        )

@@ -8,6 +8,10 @@ import keras
 import numpy as np
 
 from keras_rlkit.ops import discounted_returns, generalized_advantage_estimate
+from keras_rlkit.replay.storage.epoch_sequences import (
+    Sequences,
+    find_sequences,
+)
 from keras_rlkit.replay.storage.step_checks import Step
 from keras_rlkit.replay.storage.termination import discount_and_end
 
@@ -19,7 +23,7 @@ class Samples(NamedTuple):
 
     `observation` and `action` are lists of their arrays.
     `value`, `log_probability` and `advantage` are `None` where no model gave
-    values.
+    values, `sequences` where none were asked for.
     """
 
     observation: list[np.ndarray]
@@ -28,6 +32,7 @@ class Samples(NamedTuple):
     advantage: np.ndarray | None
     value: np.ndarray | None
     log_probability: np.ndarray | None
+    sequences: Sequences | None = None
 
 
 def make_samples(
@@ -36,6 +41,7 @@ def make_samples(
     lambda_: float | None,
     evaluate: Evaluate | None,
     reward_scale: float = 1.0,
+    sequence_length: int | None = None,
 ) -> Samples:
     """Look back over an epoch: returns, values and advantages of its steps.
 
@@ -51,6 +57,7 @@ def make_samples(
         evaluate: Called with lists of the arrays of observations and of
             actions; returns values and log-probabilities (or `None`).
         reward_scale: Number that all rewards are multiplied by.
+        sequence_length: Steps of a sequence, or `None` for none.
 
     Returns:
         The samples, without the rows that are not valid.
@@ -98,8 +105,17 @@ def make_samples(
     else:
         advantage, returns = sums, sums + value
     _finite("return", returns)
+    sequences = None
+    if sequence_length is not None:
+        sequences = find_sequences(grid.valid, goes_on, sequence_length)
     return Samples(
-        observation, action, returns, advantage, value, log_probability
+        observation,
+        action,
+        returns,
+        advantage,
+        value,
+        log_probability,
+        sequences,
     )
 
 

@@ -18,6 +18,7 @@ class EpochSteps:
         lambda_: Lambda of the advantages, or `None` for plain returns.
         standardize: Whether returns, or advantages, are standardized.
         forms: What observations and actions consist of.
+        sequence_length: Steps of a sequence, or `None` for single steps.
     """
 
     def __init__(
@@ -26,7 +27,9 @@ class EpochSteps:
         lambda_: float | None,
         standardize: bool,
         forms: EpochForms,
+        sequence_length: int | None,
     ):
+        self.sequence_length = sequence_length
         self.forms = forms
         self.discount = discount
         self.lambda_ = lambda_
@@ -83,6 +86,7 @@ class EpochSteps:
             self.lambda_,
             self.forms.on_lists(evaluate),
             reward_scale,
+            self.sequence_length,
         )
         if self.standardize:
             name = "returns" if self.lambda_ is None else "advantage"

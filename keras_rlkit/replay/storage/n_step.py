@@ -75,6 +75,10 @@ class NStepAccumulator:
             The transitions that this step completed.
         """
         stepped = np.nonzero(valid)[0]
+        if len(self._column) == 1:
+            # Complete at once: nothing is held.
+            parts = start, end, action, reward, discount
+            return Finished(stepped, *(part[stepped] for part in parts))
         newest = self.count[stepped]
         self.start[stepped, newest] = start[stepped]
         self.action[stepped, newest] = action[stepped]
@@ -117,6 +121,8 @@ class NStepAccumulator:
             default: What is returned where none needs any.
             frames: Which of the k frames count. Defaults to all.
         """
+        if not self.count.any():
+            return default
         opened = (self._column < self.count[:, None])[..., None]
         start = self.start[..., frames]
         needed = opened & (start >= 0)
@@ -135,9 +141,8 @@ class NStepAccumulator:
 
     def _drop_oldest(self, where: np.ndarray) -> None:
         rows = np.nonzero(where)[0]
-        if len(self._column) > 1 and rows.size:
-            for array in self._arrays():
-                array[rows, :-1] = array[rows, 1:]
+        for array in self._arrays():
+            array[rows, :-1] = array[rows, 1:]
         self.count[rows] -= 1
 
     def _arrays(self) -> tuple[np.ndarray, ...]:

@@ -53,6 +53,8 @@ class ObservationLayout:
             arrays that are no stacks.
         mask_size: Number of actions that a mask tells of, or `None` for no
             mask.
+        state_shape: Shapes of the arrays of a network's state, stored with
+            observations; empty for none.
 
     Raises:
         ValueError: If one of them doesn't fit.
@@ -64,6 +66,7 @@ class ObservationLayout:
         dtype: Any,
         frame_stack: Any = None,
         mask_size: int | None = None,
+        state_shape: Sequence[tuple[int, ...]] = (),
     ):
         self._nest, found = flatten("observation_shape", shape, is_shape)
         self.is_array = not isinstance(self._nest, (dict, tuple))
@@ -80,6 +83,11 @@ class ObservationLayout:
         self.mask_size = mask_size
         if mask_size is not None:
             self.leaves.append(Leaf("", (mask_size,), np.dtype(bool), None))
+        self.state_shape = tuple(
+            check_shape(shape, "state_shape") for shape in state_shape
+        )
+        for shape in self.state_shape:
+            self.leaves.append(Leaf("", shape, np.dtype(np.float32), None))
         #: What is stored as one frame.
         self.groups: list[FrameGroup] = group_leaves(self.leaves)
 
@@ -119,18 +127,23 @@ class ObservationLayout:
         """
         return pack_like(self._nest, leaves)
 
-    def split(self, leaves: Sequence[Any]) -> tuple[Any, Any]:
-        """Return leaves as a nest, and the mask.
+    def split(self, leaves: Sequence[Any]) -> tuple[Any, dict[str, Any]]:
+        """Return leaves as a nest, and what is stored beside it.
 
         Args:
             leaves: One item for each leaf.
 
         Returns:
-            A tuple `(observation, action_mask)`; the second is `None` where
-            there are no masks.
+            A tuple `(observation, rest)`: `rest` is a dictionary with
+            `"action_mask"` and `"state"`, a tuple, where there are such.
         """
-        mask = None if self.mask_size is None else leaves[-1]
-        return self.nest(leaves), mask
+        rest, place = {}, self.size
+        if self.mask_size is not None:
+            rest["action_mask"] = leaves[place]
+            place += 1
+        if self.state_shape:
+            rest["state"] = tuple(leaves[place:])
+        return self.nest(leaves), rest
 
     def check(self, name: str, value: Any, num_envs: int) -> list[np.ndarray]:
         """Return observations as arrays, or raise if they don't fit.
@@ -148,6 +161,10 @@ class ObservationLayout:
             ValueError: If a leaf is missing or one too many, or its shape,
                 dtype or values don't fit.
         """
+        if self.is_array and not isinstance(value, dict):
+            leaf = self.leaves[0]
+            shape = num_envs, *leaf.shape
+            return [check_observation(name, value, shape, leaf.dtype)]
         values = flatten_like(self._nest, name, value)
         return [
             check_observation(
@@ -162,7 +179,7 @@ class ObservationLayout:
             np.zeros((*size, *leaf.shape), leaf.dtype) for leaf in self.leaves
         ]
         if self.mask_size is not None:
-            leaves[-1][...] = True
+            leaves[self.size][...] = True
         return leaves
 
     def _spread(self, name: str, value: Any) -> list[Any]:

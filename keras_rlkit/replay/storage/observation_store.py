@@ -220,6 +220,8 @@ class ObservationStore:
             if self._windows[place]:
                 now, then = start[:, columns.own], end[:, columns.own]
                 self._windows[place] = bool((now[:, 1:] == then[:, :-1]).all())
+        if len(self.groups) == 1:
+            return self.groups[0].slots(np.concatenate([start, end], axis=1))
         return np.concatenate(
             [
                 store.slots(numbers[:, columns.own])

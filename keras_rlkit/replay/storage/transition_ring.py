@@ -1,5 +1,6 @@
 """The rows of a replay buffer, and the frames they point at."""
 
+import operator
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from keras_rlkit.replay.storage.n_step import Finished, NStepAccumulator
 from keras_rlkit.replay.storage.observation_layout import ObservationLayout
 from keras_rlkit.replay.storage.observation_store import ObservationStore
 from keras_rlkit.replay.storage.step_checks import Step
+from keras_rlkit.replay.storage.step_links import StepLinks
 from keras_rlkit.replay.storage.storage_settings import (
     Compressed,
     Disk,
@@ -35,6 +37,8 @@ class TransitionRing:
         n_step: Environment steps joined into one transition.
         discount: Discount factor of one environment step.
         storage: Where frames lie. Defaults to `Memory()`.
+        sequence: Steps of a sequence and of its burn-in, or `None` for single
+            transitions. Defaults to `None`.
     """
 
     def __init__(
@@ -45,6 +49,7 @@ class TransitionRing:
         n_step: int,
         discount: float,
         storage: Memory | Compressed | Disk | None = None,
+        sequence: tuple[int, int] | None = None,
     ):
         self.capacity = capacity
         self.added = 0
@@ -56,6 +61,8 @@ class TransitionRing:
         stack = self._observations.stack
         self._open = NStepAccumulator(num_envs, n_step, stack)
         self._ended = np.ones(num_envs, bool)
+        self.sequence = sequence
+        self._links = sequence and StepLinks(capacity, num_envs, *sequence)
         self._slots = np.zeros((capacity, 2 * stack), np.int32)
         self._action = np.zeros(capacity, np.int32)
         self._reward = np.zeros(capacity, np.float32)
@@ -72,6 +79,7 @@ class TransitionRing:
         num_envs: int,
         n_step: int,
         storage: Memory | Compressed | Disk,
+        sequence: tuple[int, int] | None = None,
     ) -> Size:
         """Return the bytes that a store with these arguments claims."""
         size = ObservationStore.size_of(
@@ -79,7 +87,8 @@ class TransitionRing:
         )
         groups = layout.groups
         row = sum(2 * group.stack * 4 + 8 for group in groups) + 4 + 4 + 4
-        return size._replace(memory=size.memory + capacity * row)
+        links = StepLinks.size_of(capacity) if sequence else 0
+        return size._replace(memory=size.memory + capacity * row + links)
 
     def add(self, step: Step) -> None:
         """Store one step of every valid environment.
@@ -126,8 +135,8 @@ class TransitionRing:
             )
         )
         store.remember(step.valid, end, then)
+        self._append(finished, continues & ~self._ended)
         self._ended[step.valid] = ended[step.valid]
-        self._append(finished)
         # A storage that has run full may have dropped frames.
         self._make_room([0] * len(new))
 
@@ -172,6 +181,28 @@ class TransitionRing:
             weight,
         )
 
+    def read_sequences(
+        self,
+        index: np.ndarray,
+        weight: np.ndarray | None,
+        slots_only: bool = False,
+    ) -> Draw:
+        """Return the sequences that begin with stored transitions.
+
+        Args:
+            index: Numbers of transitions [M], each the first that counts.
+            weight: Weights of the sequences [M], or `None`.
+            slots_only: As in `read`.
+
+        Returns:
+            The transitions of all sequences, one after the other.
+        """
+        around = self._links.around(index, self.stored[0])
+        steps = self.read(around.number.reshape(-1), weight, slots_only)
+        return steps._replace(
+            index=index, burn_in=around.burn_in, mask=around.mask
+        )
+
     def trajectories(self) -> list[np.ndarray]:
         """Return which stored transitions follow each other.
 
@@ -204,11 +235,11 @@ class TransitionRing:
         while self.size:
             row = (self.added - self.size) % self.capacity
             oldest = self._oldest_frame[row].tolist()
-            if all(a >= b for a, b in zip(oldest, kept_from, strict=True)):
+            if all(map(operator.ge, oldest, kept_from)):
                 return
             self.size -= 1
 
-    def _append(self, finished: list[Finished]) -> None:
+    def _append(self, finished: list[Finished], continues: np.ndarray) -> None:
         done = Finished(*map(np.concatenate, zip(*finished, strict=True)))
         count = len(done.environment)
         if not count:
@@ -220,6 +251,8 @@ class TransitionRing:
         done = Finished(*(field[-self.capacity :] for field in done))
         self.added += count
         rows = np.arange(self.added - len(done.environment), self.added)
+        if self._links:
+            self._links.add(done.environment, rows, continues)
         rows %= self.capacity
         slots = self._observations.slots(done.start, done.end)
         self._slots[rows] = slots
@@ -237,6 +270,7 @@ class TransitionRing:
             "discount": self._discount,
             "oldest_frame": self._oldest_frame,
             "ended": self._ended,
+            **(self._links.arrays() if self._links else {}),
         }
 
     def arrays(self) -> dict[str, np.ndarray]:

@@ -53,9 +53,24 @@ def test_frames_and_back():
     np.testing.assert_array_equal(parts[1], given["rest"][1])
     np.testing.assert_array_equal(parts[2], mask)
     assert [part.dtype for part in parts] == ["int64", "float32", "bool"]
-    nest, again = layout.split([leaves[0], *parts])
+    nest, beside = layout.split([leaves[0], *parts])
     np.testing.assert_array_equal(nest["rest"][1], given["rest"][1])
-    np.testing.assert_array_equal(again, mask)
+    assert set(beside) == {"action_mask"}
+    np.testing.assert_array_equal(beside["action_mask"], mask)
+
+
+def test_a_state_comes_last():
+    layout = make(mask_size=3, state_shape=((2,), (4,)))
+    leaves = layout.zeros(5)
+    # The mask allows all, and only it.
+    assert leaves[-3].all()
+    assert not leaves[-2].any() and not leaves[-1].any()
+    _, beside = layout.split(leaves)
+    assert beside["action_mask"].shape == (5, 3)
+    assert [part.shape for part in beside["state"]] == [(5, 2), (5, 4)]
+    assert make(state_shape=((2,),)).split(leaves[:3] + leaves[-2:-1])[1][
+        "state"
+    ][0].shape == (5, 2)
 
 
 def test_zeros_allow_everything():

@@ -17,6 +17,7 @@ FLOORS = {
     "layers": 2,
     "losses": 2,
     "metrics": 2,
+    "networks": 2,
     "plots": 2,
     "replay": 2,
     "policies": 2,

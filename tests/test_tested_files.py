@@ -101,6 +101,13 @@ TESTED_ELSEWHERE = {
         "utils/recurrent_input.py",
     ),
     "models/test_replicas.py": ("ops/replicas.py",),
+    "networks/test_networks.py": (
+        "networks/building_blocks.py",
+        "networks/impala.py",
+        "networks/mlp.py",
+        "networks/nature.py",
+        "networks/small.py",
+    ),
     "ops/test_marginal_distributions.py": ("ops/mixture_components.py",),
     "ops/test_prediction_scores.py": ("ops/exact_crps.py",),
     "ops/test_q_learning.py": ("ops/arithmetic.py", "ops/shape_checks.py"),
@@ -126,7 +133,6 @@ TESTED_ELSEWHERE = {
     ),
     "replay/storage/test_transition_ring.py": (
         "replay/storage/frame_counts.py",
-        "replay/storage/observation_store.py",
     ),
     "replay/test_episode_buffer.py": (
         "replay/epoch_memory.py",

@@ -75,6 +75,11 @@ TESTED_ELSEWHERE = {
         "layers/distribution_heads/poisson_head.py",
         "layers/distribution_heads/student_t_head.py",
     ),
+    "layers/test_value_heads.py": (
+        "layers/value_heads/action_value_head.py",
+        "layers/value_heads/categorical_value_head.py",
+        "layers/value_heads/quantile_value_head.py",
+    ),
     "layers/test_distribution_lambda.py": (
         "layers/distribution_heads/distribution_layer.py",
     ),
@@ -95,10 +100,18 @@ TESTED_ELSEWHERE = {
         "models/batch_checks.py",
         "models/q_learning_agent.py",
         "models/q_learning_checks.py",
+        "models/target_network_agent.py",
     ),
     "models/test_recurrent_networks.py": (
         "models/recurrent_calls.py",
         "utils/recurrent_input.py",
+    ),
+    "models/test_distributional.py": (
+        "models/categorical_dqn.py",
+        "models/distributional_agent.py",
+        "models/last_output.py",
+        "models/own_loss.py",
+        "models/quantile_dqn.py",
     ),
     "models/test_replicas.py": ("ops/replicas.py",),
     "networks/test_networks.py": (

@@ -15,10 +15,17 @@ from keras_rlkit.layers.distribution_heads import (
 from keras_rlkit.layers.distribution_lambda import DistributionLambda
 from keras_rlkit.layers.dueling_head import DuelingHead
 from keras_rlkit.layers.running_normalization import RunningNormalization
+from keras_rlkit.layers.value_heads.categorical_value_head import (
+    CategoricalValueHead,
+)
+from keras_rlkit.layers.value_heads.quantile_value_head import (
+    QuantileValueHead,
+)
 
 __all__ = [
     "BernoulliHead",
     "CategoricalHead",
+    "CategoricalValueHead",
     "DistributionHead",
     "DistributionLambda",
     "DuelingHead",
@@ -28,6 +35,7 @@ __all__ = [
     "NegativeBinomialHead",
     "NormalHead",
     "PoissonHead",
+    "QuantileValueHead",
     "RunningNormalization",
     "StudentTHead",
 ]

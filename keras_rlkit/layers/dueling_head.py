@@ -4,11 +4,12 @@ from typing import Any
 
 import keras
 
+from keras_rlkit.layers.value_heads.action_value_head import ActionValueHead
 from keras_rlkit.utils import check_positive_integer, register
 
 
 @register
-class DuelingHead(keras.layers.Layer):
+class DuelingHead(ActionValueHead):
     """Q values from features, by a value and an advantage stream.
 
     Q(s, a) = V(s) + A(s, a) - mean over a' of A(s, a'). How good a state is
@@ -69,61 +70,16 @@ class DuelingHead(keras.layers.Layer):
         kernel_initializer: Any = "he_normal",
         **kwargs: Any,
     ):
-        super().__init__(**kwargs)
-        self.num_actions = check_positive_integer("num_actions", num_actions)
-        self.units = check_positive_integer("units", units)
-        self.activation = keras.activations.get(activation)
-        self.kernel_initializer = keras.initializers.get(kernel_initializer)
-        self.supports_masking = True
-        self.input_spec = keras.layers.InputSpec(min_ndim=2)
-        self.value_hidden = self._dense(
-            self.units, self.activation, "value_hidden"
-        )
-        self.value = self._dense(1, None, "value")
-        self.advantage_hidden = self._dense(
-            self.units, self.activation, "advantage_hidden"
-        )
-        self.advantage = self._dense(self.num_actions, None, "advantage")
-
-    def _dense(self, units, activation, name):
-        initializer = self.kernel_initializer
-        # An initializer draws the same numbers at each call: a clone without
-        # a seed draws its own.
-        if isinstance(initializer, keras.initializers.Initializer):
-            initializer = initializer.clone()
-        return keras.layers.Dense(
+        units = check_positive_integer("units", units)
+        super().__init__(
+            num_actions,
+            1,
             units,
-            activation=activation,
-            kernel_initializer=initializer,
-            dtype=self.dtype_policy,
-            name=name,
+            True,
+            activation,
+            kernel_initializer,
+            **kwargs,
         )
-
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Create the weights for features of this shape.
-
-        Args:
-            input_shape: Shape of the features, the batch axis included.
-
-        Raises:
-            ValueError: If the size of the last axis is unknown.
-        """
-        if input_shape[-1] is None:
-            raise ValueError(
-                "`DuelingHead` needs features of a known size. "
-                f"Received: input_shape={tuple(input_shape)}. "
-                "Give the model's `keras.Input` its full shape."
-            )
-        self.input_spec = keras.layers.InputSpec(
-            min_ndim=2, axes={-1: input_shape[-1]}
-        )
-        hidden_shape = (*input_shape[:-1], self.units)
-        for hidden, output in (
-            (self.value_hidden, self.value),
-            (self.advantage_hidden, self.advantage),
-        ):
-            hidden.build(input_shape)
-            output.build(hidden_shape)
 
     def call(self, inputs: Any) -> Any:
         """Return the Q values of every action.
@@ -134,11 +90,7 @@ class DuelingHead(keras.layers.Layer):
         Returns:
             Q values, `(batch, ..., num_actions)`.
         """
-        value = self.value(self.value_hidden(inputs))
-        advantage = self.advantage(self.advantage_hidden(inputs))
-        return value + (
-            advantage - keras.ops.mean(advantage, axis=-1, keepdims=True)
-        )
+        return keras.ops.squeeze(self.numbers(inputs), axis=-1)
 
     def compute_output_shape(
         self, input_shape: tuple[int | None, ...]
@@ -152,19 +104,3 @@ class DuelingHead(keras.layers.Layer):
             The same with `num_actions` as the last axis.
         """
         return (*input_shape[:-1], self.num_actions)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments, for saving.
-
-        Returns:
-            Dictionary of values that JSON can hold.
-        """
-        return {
-            **super().get_config(),
-            "num_actions": self.num_actions,
-            "units": self.units,
-            "activation": keras.activations.serialize(self.activation),
-            "kernel_initializer": keras.initializers.serialize(
-                self.kernel_initializer
-            ),
-        }

@@ -1,6 +1,8 @@
 """Models that own a training step."""
 
 from keras_rlkit.models.actor_critic import ActorCritic
+from keras_rlkit.models.categorical_dqn import CategoricalDQN
 from keras_rlkit.models.double_dqn import DoubleDQN
+from keras_rlkit.models.quantile_dqn import QuantileDQN
 
-__all__ = ["ActorCritic", "DoubleDQN"]
+__all__ = ["ActorCritic", "CategoricalDQN", "DoubleDQN", "QuantileDQN"]

@@ -20,6 +20,7 @@ from keras_rlkit.models.agent import Agent
 from keras_rlkit.models.batch_checks import check_batch, weight_of
 from keras_rlkit.models.kl_stop import LargestKL, keep_old_where_stopped
 from keras_rlkit.models.network_shapes import input_shape_of
+from keras_rlkit.models.own_loss import check_no_loss
 from keras_rlkit.models.recurrent_calls import (
     call_with_memory,
     check_sequences_of,
@@ -217,13 +218,11 @@ class ActorCritic(Agent):
             optimizer: As in `keras.Model.compile`.
             **kwargs: Its other arguments, without `loss` and `metrics`.
         """
-        for name in ("loss", "loss_weights", "metrics", "weighted_metrics"):
-            if kwargs.get(name) is not None:
-                raise ValueError(
-                    f"`{name}` is not used: `ActorCritic` has its own loss and "
-                    f"metrics. Received: {name}={kwargs[name]!r}. Set it with "
-                    "`clip`, `value_weight` and `entropy_weight`."
-                )
+        check_no_loss(
+            self,
+            kwargs,
+            "Set it with `clip`, `value_weight` and `entropy_weight`.",
+        )
         super().compile(optimizer=optimizer, **kwargs)
 
     def compile_from_config(self, config: dict[str, Any]) -> None:

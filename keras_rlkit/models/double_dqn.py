@@ -5,8 +5,11 @@ from typing import Any
 import keras
 
 from keras_rlkit.models.q_learning_agent import QLearningAgent
-from keras_rlkit.models.q_sequences import as_rows
-from keras_rlkit.ops import double_q_learning_target, q_learning_target
+from keras_rlkit.ops import (
+    double_q_learning_target,
+    q_learning_target,
+    select_action_values,
+)
 from keras_rlkit.utils import register
 
 
@@ -102,19 +105,6 @@ class DoubleDQN(QLearningAgent):
         Learning, https://openreview.net/forum?id=r1lyTjAqYX
     """
 
-    def __init__(
-        self,
-        q_network: keras.Model,
-        target_update_rate: float = 0.005,
-        target_update_period: int = 1,
-        double: bool = True,
-        **kwargs: Any,
-    ):
-        super().__init__(
-            q_network, target_update_rate, target_update_period, **kwargs
-        )
-        self.double = double
-
     def compute_target(self, transition: dict[str, Any]) -> Any:
         """Return what Q(s, a) should be, without gradient.
 
@@ -125,20 +115,39 @@ class DoubleDQN(QLearningAgent):
             Float tensor [B].
         """
         reward, discount = transition["reward"], transition["discount"]
-        next_observation = transition["next_observation"]
-        next_q_target = as_rows(self.target_q(next_observation))
+        chooser, valuer = self.next_outputs(transition)
+        chooser = self.allowed(chooser, transition, "next_action_mask")
         if not self.double:
-            next_q = self.allowed(next_q_target, transition, "next_action_mask")
-            return q_learning_target(reward, discount, next_q)
-        next_q_online = self.allowed(
-            as_rows(self.online_q(next_observation)),
-            transition,
-            "next_action_mask",
-        )
-        return double_q_learning_target(
-            reward, discount, next_q_online, next_q_target
-        )
+            return q_learning_target(reward, discount, chooser)
+        return double_q_learning_target(reward, discount, chooser, valuer)
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments, the network serialized."""
-        return {**super().get_config(), "double": self.double}
+    def objective(
+        self,
+        x: Any,
+        transition: dict[str, Any],
+        output: Any,
+        sample_weight: Any,
+        training: bool,
+    ) -> tuple[Any, Any, Any]:
+        """Compare Q(s, a) with its target through the compiled loss.
+
+        Args:
+            x: The batch's observations.
+            transition: The dictionary of the batch, row by row.
+            output: Q values [B, A].
+            sample_weight: Weights [B], or `None`.
+            training: As in `keras.Model.compute_loss`.
+
+        Returns:
+            A tuple `(loss, td_error, td_error)`.
+        """
+        target = self.compute_target(transition)
+        selected = select_action_values(output, transition["action"])
+        td_error = target - selected
+        # A last axis of size 1 makes losses reduce per sample.
+        target = keras.ops.expand_dims(target, -1)
+        selected = keras.ops.expand_dims(selected, -1)
+        compared = x, target, selected, sample_weight
+        keras.Model.compute_metrics(self, *compared)
+        loss = keras.Model.compute_loss(self, *compared, training=training)
+        return loss, td_error, td_error

@@ -28,15 +28,17 @@ def check_replicas(model: keras.Model) -> None:
         )
 
 
-def check_network(network: Any) -> tuple:
+def check_network(network: Any, axes_per_action: int = 0) -> tuple:
     """Raise if a network doesn't give one value for each action.
 
     Args:
         network: What is to be the Q network.
+        axes_per_action: 1 where it gives several numbers for each action.
+            Defaults to 0.
 
     Returns:
         The shape of its output, batch first; [B, T, num_actions] for networks
-        over sequences.
+        over sequences; with several numbers, these on a further axis.
 
     Raises:
         ValueError: If it is not a built Keras model with one output
@@ -49,16 +51,19 @@ def check_network(network: Any) -> tuple:
             "on a batch of observations."
         )
     shape = output_shape_of(network)
-    fits = isinstance(shape, tuple) and len(shape) in (2, 3)
-    if not fits or shape[-1] is None:
+    known = (
+        isinstance(shape, tuple) and None not in shape[-1 - axes_per_action :]
+    )
+    if not known or len(shape) - axes_per_action not in (2, 3):
+        actions = "num_actions" + ", numbers" * axes_per_action
         unknown = (
             " A subclassed model tells its shapes once it was called on a "
             "batch of one array, if its `call` can be traced, or within a "
             "functional one: `keras.Model(inputs, network(inputs))`."
         )
         raise ValueError(
-            "`q_network` must have one output of shape (batch, num_actions), "
-            "or (batch, time, num_actions) with recurrent layers. "
+            f"`q_network` must have one output of shape (batch, {actions}), "
+            f"or (batch, time, {actions}) with recurrent layers. "
             f"Received: a network with output shape {shape}."
             f"{unknown if shape is None else ''}"
         )

@@ -15,8 +15,8 @@ def call_q_network(
     network: Callable[..., Any],
     inputs: Any,
     training: bool | None,
-) -> Any:
-    """Return Q values [B, A], or `"q_values"` and `"state"` of sequences.
+) -> tuple[Any, tuple | None]:
+    """Return what a network gives, and the state behind sequences.
 
     Args:
         recurrent: What sets the state of the network; `None` for one without
@@ -24,64 +24,54 @@ def call_q_network(
         network: Called as `network(observation, training=training)`.
         inputs: As `call_with_memory` takes them.
         training: As in calling a Keras model.
+
+    Returns:
+        A tuple `(output, state)`, the second `None` without memory.
     """
 
-    def call(observation: Any, training: bool | None) -> Any:
-        values = network(observation, training=training)
-        return values if recurrent is None else {"q_values": values}
+    def call(observation: Any, training: bool | None) -> dict[str, Any]:
+        return {"output": network(observation, training=training)}
 
-    return call_with_memory(recurrent, call, inputs, training)
+    result = call_with_memory(recurrent, call, inputs, training)
+    return result["output"], result.get("state")
 
 
-def q_values_of(
-    recurrent: RecurrentNetworks | None,
-    network: Callable[..., Any],
-    inputs: Any,
-) -> Any:
-    """Return Q values in inference: [B, A], or of sequences [B, T, A].
+def as_rows(recurrent: RecurrentNetworks | None, output: Any) -> Any:
+    """Return a network's output on sequences as that on single observations.
 
     Args:
         recurrent: As in `call_q_network`.
-        network: As in `call_q_network`.
-        inputs: As in `call_q_network`.
+        output: [B, ...], which stays as it is without memory, or [B, T, ...].
     """
-    output = call_q_network(recurrent, network, inputs, False)
-    return output if recurrent is None else output["q_values"]
-
-
-def as_rows(q_values: Any) -> Any:
-    """Return Q values of sequences as those of single observations.
-
-    Args:
-        q_values: [B, A], which stays as it is, or [B, T, A].
-    """
-    return keras.ops.reshape(q_values, (-1, q_values.shape[-1]))
+    if recurrent is None:
+        return output
+    return keras.ops.reshape(output, (-1, *output.shape[2:]))
 
 
 def as_steps(
-    y: dict[str, Any], outputs: dict[str, Any], sample_weight: Any
+    y: dict[str, Any], output: Any, sample_weight: Any
 ) -> tuple[dict[str, Any], Any, Any]:
     """Return sequences [B, T, ...] as rows [B * T, ...].
 
     Args:
         y: The dictionary of a batch. `next_observation` stays as it is.
-        outputs: What `call_q_network` gave.
+        output: What the network gave, [B, T, ...].
         sample_weight: Weights of sequences [B], or `None`.
 
     Returns:
-        A tuple `(y, q_values, weight)`; where no step is, the weight is 0.
+        A tuple `(y, output, weight)`; where no step is, the weight is 0.
     """
     steps = {
         name: part
         for name, part in y.items()
         if name not in ("next_observation", "index")
     }
-    steps, outputs, weight = flatten_time(steps, outputs, None)
+    steps, outputs, weight = flatten_time(steps, {"output": output}, None)
     if sample_weight is not None:
         times = keras.ops.shape(y["mask"])[1]
         weight = weight * keras.ops.repeat(sample_weight, times)
     steps["next_observation"] = y["next_observation"]
-    return steps, outputs["q_values"], weight
+    return steps, outputs["output"], weight
 
 
 def td_errors_of(td_error: Any, mask: Any) -> Any:

@@ -27,10 +27,15 @@ from keras_rlkit.ops.returns import (
     n_step_returns,
 )
 from keras_rlkit.ops.target_update import periodic_update, soft_update
+from keras_rlkit.ops.value_distributions import (
+    categorical_projection,
+    quantile_huber_loss,
+)
 from keras_rlkit.ops.value_loss import clipped_value_loss, value_loss
 
 __all__ = [
     "categorical_log_probability",
+    "categorical_projection",
     "clipped_surrogate_loss",
     "clipped_value_loss",
     "discounted_returns",
@@ -47,6 +52,7 @@ __all__ = [
     "policy_gradient_loss",
     "probability_ratio",
     "q_learning_target",
+    "quantile_huber_loss",
     "score_function_loss",
     "select_action_values",
     "sequence_td_error",

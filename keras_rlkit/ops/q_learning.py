@@ -14,13 +14,13 @@ def select_action_values(q_values: Any, action: Any) -> Any:
     Differentiable with respect to `q_values`.
 
     Args:
-        q_values: One value per action, [B, A], of any float dtype. The number
-            of actions A must be known while tracing.
+        q_values: One value per action, [B, A], or N of them, [B, A, N], of any
+            float dtype. The number of actions A must be known while tracing.
         action: Integer actions in [0, A), [B]. An action out of that range
             gives NaN, on every backend.
 
     Returns:
-        float32 tensor, [B].
+        float32 tensor, [B] or [B, N].
 
     Raises:
         ValueError: If a rank is wrong, sizes differ, or `action` is not of an
@@ -35,7 +35,9 @@ def select_action_values(q_values: Any, action: Any) -> Any:
     q_values = to_float32(q_values)
     if not hasattr(action, "dtype"):
         action = keras.ops.convert_to_tensor(action)
-    check_shapes([("q_values", q_values, "BA"), ("action", action, "B")])
+    several = len(q_values.shape) == 3
+    axes = "BAN" if several else "BA"
+    check_shapes([("q_values", q_values, axes), ("action", action, "B")])
     dtype = keras.backend.standardize_dtype(action.dtype)
     if not keras.backend.is_int_dtype(dtype):
         raise ValueError(
@@ -56,8 +58,11 @@ def select_action_values(q_values: Any, action: Any) -> Any:
         keras.ops.expand_dims(keras.ops.cast(action, "int32"), 1),
         keras.ops.arange(num_actions, dtype="int32"),
     )
+    known = keras.ops.any(taken, axis=1)
+    if several:
+        taken, known = taken[..., None], known[:, None]
     value = keras.ops.sum(keras.ops.where(taken, q_values, 0.0), axis=1)
-    return keras.ops.where(keras.ops.any(taken, axis=1), value, float("nan"))
+    return keras.ops.where(known, value, float("nan"))
 
 
 def q_learning_target(reward: Any, discount: Any, next_q: Any) -> Any:

@@ -20,7 +20,7 @@ import networks
 from harness import cell, machine, summary, take_turns, today
 
 import keras_rlkit as rlk
-from keras_rlkit.models import q_learning_agent
+from keras_rlkit.models import target_network_agent
 
 layers = keras.layers
 parser = argparse.ArgumentParser()
@@ -121,14 +121,14 @@ def as_keras_does(work: Callable[[], object]) -> Callable[[], object]:
     """Return `work` without what the kit compiles beyond Keras."""
 
     def plain() -> object:
-        kept = q_learning_agent.can_fuse, q_learning_agent.can_scan
-        q_learning_agent.can_fuse = q_learning_agent.can_scan = lambda model: (
-            False
+        kept = target_network_agent.can_fuse, target_network_agent.can_scan
+        target_network_agent.can_fuse = target_network_agent.can_scan = (
+            lambda model: False
         )
         try:
             return work()
         finally:
-            q_learning_agent.can_fuse, q_learning_agent.can_scan = kept
+            target_network_agent.can_fuse, target_network_agent.can_scan = kept
 
     return plain
 

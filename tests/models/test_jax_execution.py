@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import keras_rlkit as rlk
-from keras_rlkit.models import jax_execution, q_learning_agent
+from keras_rlkit.models import jax_execution, target_network_agent
 
 if keras.backend.backend() != "jax":
     pytest.skip("TensorFlow executes in a loop itself", allow_module_level=True)
@@ -85,7 +85,7 @@ def scans(monkeypatch):
 
         return function
 
-    monkeypatch.setattr(q_learning_agent, "make_scan", make_scan)
+    monkeypatch.setattr(target_network_agent, "make_scan", make_scan)
     return counts
 
 

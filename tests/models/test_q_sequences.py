@@ -163,7 +163,9 @@ def test_calling_and_the_target():
         agent.target_q(OBSERVATION), [[[4, 12], [4.5, 13.5]]]
     )
     # Sequences alone begin with zeros.
-    np.testing.assert_allclose(agent.online_q(column(1, 2)), [[[1, 2], [3, 6]]])
+    np.testing.assert_allclose(
+        agent(column(1, 2))["q_values"], [[[1, 2], [3, 6]]]
+    )
     assert agent.num_actions == 2
     assert agent.state_shape == ((1,),)
     assert agent.output_shape == (None, 2)

@@ -1,0 +1,1 @@
+"""Heads that value actions: by numbers, or by distributions of returns."""

@@ -1,0 +1,154 @@
+"""Distributional Q-learning with fixed atoms (C51)."""
+
+from typing import Any
+
+import keras
+
+from keras_rlkit.layers.value_heads.categorical_value_head import (
+    CategoricalValueHead,
+)
+from keras_rlkit.models.distributional_agent import (
+    DistributionalAgent,
+    find_head,
+)
+from keras_rlkit.ops import categorical_projection
+from keras_rlkit.ops.arithmetic import to_float32
+from keras_rlkit.utils import register
+
+
+@register
+class CategoricalDQN(DistributionalAgent):
+    """Learns the probabilities of returns: C51.
+
+    Wrap a Keras model that ends in `CategoricalValueHead`, then `compile` with
+    an optimizer and `fit` on batches of transitions, as with `DoubleDQN`.
+    Calling the model gives Q values, the means of the distributions.
+
+    Each gradient step moves the distribution of the action taken towards that
+    of `reward + discount * Z(s', a')`, projected onto the atoms, by their
+    cross-entropy. The best mean chooses a'.
+
+    Args:
+        q_network: Built Keras model: observations [B, ...] to logits
+            [B, num_actions, num_atoms], its last layer `CategoricalValueHead`.
+        target_update_rate: Number in (0, 1], share of the way that the target
+            weights move to the online weights at each gradient step. Not
+            used where `target_update_period` is above 1. Defaults to 0.005.
+        target_update_period: Positive integer. Above 1, the target weights
+            are copied whole once in so many gradient steps. Defaults to 1.
+        double: Whether the online network chooses the next action. `False`
+            is the paper's: the target network chooses and values. Defaults to
+            `True`.
+
+    Input shape:
+        As `DoubleDQN`.
+
+    Output shape:
+        Q values [B, num_actions].
+
+    Logs:
+        `loss`, with the network's regularisers; `td_error`, the mean absolute
+        difference between the target's mean and Q(s, a); `q_value`, the mean
+        over observations of the largest Q value. Priorities are divergences
+        of the distribution from its target, in nats.
+
+    Raises:
+        ValueError: If an argument is out of its range, or the network has
+            another output or no such head.
+
+    Example:
+
+    ```python
+    network = keras.Sequential([
+        rlk.networks.mlp((4,), units=(32,)),
+        rlk.layers.CategoricalValueHead(2, num_atoms=21, value_range=(0, 50)),
+    ])
+    agent = rlk.models.CategoricalDQN(network, target_update_rate=0.01)
+    agent.compile("adam")
+    observation = np.random.normal(size=(64, 4))
+    transitions = {
+        "action": np.random.randint(2, size=64),
+        "reward": np.ones(64),
+        "discount": np.full(64, 0.99),
+        "next_observation": observation + 0.1,
+    }
+    agent.fit(observation, transitions, verbose=0)
+    agent.return_distribution(observation).shape  # (64, 2, 21)
+    ```
+
+    Reference:
+        Bellemare, Dabney and Munos, A Distributional Perspective on
+        Reinforcement Learning, algorithm 1, https://arxiv.org/abs/1707.06887;
+        priorities: Hessel et al., Rainbow, section "The Integrated Agent",
+        https://arxiv.org/abs/1710.02298
+    """
+
+    def __init__(
+        self,
+        q_network: keras.Model,
+        target_update_rate: float = 0.005,
+        target_update_period: int = 1,
+        double: bool = True,
+        **kwargs: Any,
+    ):
+        super().__init__(
+            q_network,
+            target_update_rate,
+            target_update_period,
+            double,
+            **kwargs,
+        )
+        self._head = find_head(q_network, CategoricalValueHead)
+
+    def q_of(self, output: Any) -> Any:
+        """Return the means of distributions, Q values [..., A].
+
+        Args:
+            output: Logits [..., A, num_atoms].
+        """
+        return self._mean(keras.ops.softmax(to_float32(output)))
+
+    def return_distribution(self, observation: Any) -> Any:
+        """Return the probabilities of the atoms for each action.
+
+        Args:
+            observation: As the network takes it, [B, ...].
+
+        Returns:
+            float32 tensor [B, num_actions, num_atoms]; the atoms are those of
+            the head, `head.atoms`.
+        """
+        return keras.ops.softmax(to_float32(self._online_output(observation)))
+
+    def target_distribution(self, transition: dict[str, Any]) -> Any:
+        """Return the target's probabilities; see `DistributionalAgent`."""
+        reward = keras.ops.expand_dims(to_float32(transition["reward"]), 1)
+        discount = keras.ops.expand_dims(to_float32(transition["discount"]), 1)
+        probabilities = keras.ops.softmax(self.next_distribution(transition))
+        # Behind an end nothing is seen: all of it lies at the reward.
+        probabilities = keras.ops.where(
+            discount == 0, 1 / self._head.num_atoms, probabilities
+        )
+        atoms = self._head.atoms
+        return categorical_projection(
+            reward + discount * atoms, probabilities, atoms
+        )
+
+    def distance(self, target: Any, selected: Any) -> tuple[Any, Any, Any]:
+        """Return cross-entropy, TD error and divergence.
+
+        Args:
+            target: Probabilities [B, num_atoms].
+            selected: Logits [B, num_atoms].
+        """
+        log_probability = keras.ops.log_softmax(selected)
+        loss = -keras.ops.sum(target * log_probability, axis=-1)
+        # 0 * log(0) is 0.
+        log_target = keras.ops.log(keras.ops.where(target > 0, target, 1.0))
+        entropy = -keras.ops.sum(target * log_target, axis=-1)
+        probabilities = keras.ops.softmax(selected)
+        td_error = self._mean(target) - self._mean(probabilities)
+        return loss, td_error, loss - entropy
+
+    def _mean(self, probabilities: Any) -> Any:
+        return keras.ops.sum(probabilities * self._head.atoms, axis=-1)

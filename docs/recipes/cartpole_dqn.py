@@ -11,6 +11,8 @@ cores. Start here to see how the parts fit together:
     --seed N     seed of everything (default 0)
     --out DIR    where the results go (default runs/cartpole_dqn)
     --prioritized   draw transitions by their TD errors instead of uniformly
+    --head NAME     "dueling" for Q values (default), "categorical" (C51) or
+                    "quantile" (QR-DQN) for distributions of the return
 
 DIR then holds `learning_curve.png`, `history.csv`, `cartpole.keras`,
 `play.gif` and `results.json`.
@@ -36,6 +38,9 @@ parser.add_argument("--steps", type=int)
 parser.add_argument("--seed", type=int, default=0)
 parser.add_argument("--out", type=pathlib.Path, default="runs/cartpole_dqn")
 parser.add_argument("--prioritized", action="store_true")
+parser.add_argument(
+    "--head", default="dueling", choices=["dueling", "categorical", "quantile"]
+)
 options = parser.parse_args()
 
 steps = options.steps or (10_000 if options.quick else 50_000)
@@ -57,11 +62,29 @@ keras.utils.set_random_seed(options.seed)
 
 environment = gymnasium.make("CartPole-v1")
 evaluation_environment = gymnasium.make_vec("CartPole-v1", num_envs=20)
+num_actions = environment.action_space.n
+head, model = {
+    "dueling": (
+        rlk.layers.DuelingHead(num_actions, units=128),
+        rlk.models.DoubleDQN,
+    ),
+    # With a discount of 0.98 no return is above 50.
+    "categorical": (
+        rlk.layers.CategoricalValueHead(
+            num_actions, value_range=(0, 50), units=128
+        ),
+        rlk.models.CategoricalDQN,
+    ),
+    "quantile": (
+        rlk.layers.QuantileValueHead(num_actions, units=128),
+        rlk.models.QuantileDQN,
+    ),
+}[options.head]
 network = keras.Sequential(
     [
         keras.Input(environment.observation_space.shape),
         keras.layers.Dense(128, activation="relu"),
-        rlk.layers.DuelingHead(environment.action_space.n, units=128),
+        head,
     ]
 )
 
@@ -70,12 +93,13 @@ network = keras.Sequential(
 # The learning rate falls to zero, so that the last steps settle what was
 # learned: Q-learning forgets easily. The target network follows softly.
 
-agent = rlk.models.DoubleDQN(network, target_update_rate=0.005)
+agent = model(network, target_update_rate=0.005)
 agent.compile(
     optimizer=keras.optimizers.Adam(
         keras.optimizers.schedules.PolynomialDecay(5e-4, epochs * updates, 0.0)
     ),
-    loss=keras.losses.Huber(),
+    # Distributions have a loss of their own.
+    loss=keras.losses.Huber() if options.head == "dueling" else None,
     steps_per_execution=8,
 )
 

@@ -100,6 +100,11 @@ class CategoricalDQN(DistributionalAgent):
         )
         self._head = find_head(q_network, CategoricalValueHead)
 
+    @property
+    def atoms(self) -> Any:
+        """The returns whose probabilities are learned, float32 [num_atoms]."""
+        return self._head.atoms
+
     def q_of(self, output: Any) -> Any:
         """Return the means of distributions, Q values [..., A].
 
@@ -115,8 +120,7 @@ class CategoricalDQN(DistributionalAgent):
             observation: As the network takes it, [B, ...].
 
         Returns:
-            float32 tensor [B, num_actions, num_atoms]; the atoms are those of
-            the head, `head.atoms`.
+            float32 tensor [B, num_actions, num_atoms], for `atoms`.
         """
         return keras.ops.softmax(to_float32(self._online_output(observation)))
 
@@ -129,10 +133,8 @@ class CategoricalDQN(DistributionalAgent):
         probabilities = keras.ops.where(
             discount == 0, 1 / self._head.num_atoms, probabilities
         )
-        atoms = self._head.atoms
-        return categorical_projection(
-            reward + discount * atoms, probabilities, atoms
-        )
+        support = reward + discount * self.atoms
+        return categorical_projection(support, probabilities, self.atoms)
 
     def distance(self, target: Any, selected: Any) -> tuple[Any, Any, Any]:
         """Return cross-entropy, TD error and divergence.
@@ -151,4 +153,4 @@ class CategoricalDQN(DistributionalAgent):
         return loss, td_error, loss - entropy
 
     def _mean(self, probabilities: Any) -> Any:
-        return keras.ops.sum(probabilities * self._head.atoms, axis=-1)
+        return keras.ops.sum(probabilities * self.atoms, axis=-1)

@@ -100,6 +100,11 @@ class QuantileDQN(DistributionalAgent):
         )
         self._head = find_head(q_network, QuantileValueHead)
 
+    @property
+    def taus(self) -> Any:
+        """Probabilities of the quantiles, float32 [num_quantiles]."""
+        return self._head.taus
+
     def q_of(self, output: Any) -> Any:
         """Return the means of quantiles, Q values [..., A].
 
@@ -115,8 +120,7 @@ class QuantileDQN(DistributionalAgent):
             observation: As the network takes it, [B, ...].
 
         Returns:
-            float32 tensor [B, num_actions, num_quantiles]; their probabilities
-            are those of the head, `head.taus`.
+            float32 tensor [B, num_actions, num_quantiles], for `taus`.
         """
         return to_float32(self._online_output(observation))
 
@@ -134,6 +138,6 @@ class QuantileDQN(DistributionalAgent):
             target: Quantiles [B, num_quantiles].
             selected: Quantiles [B, num_quantiles].
         """
-        loss = quantile_huber_loss(selected, self._head.taus, target)
+        loss = quantile_huber_loss(selected, self.taus, target)
         td_error = keras.ops.mean(target, -1) - keras.ops.mean(selected, -1)
         return loss, td_error, td_error

@@ -27,6 +27,8 @@ from keras_rlkit.callbacks.reward_normalization import RewardNormalization
 from keras_rlkit.environments import Step
 from keras_rlkit.layers import RunningNormalization
 from keras_rlkit.replay import EpisodeBuffer
+from keras_rlkit.utils import RecurrentInput
+from keras_rlkit.utils.nests import take_rows
 
 
 class OnPolicyCollector(Collector):
@@ -108,7 +110,12 @@ class OnPolicyCollector(Collector):
             if isinstance(layer, RunningNormalization)
         ]
         if layers:
-            observations = self.buffer.samples()[0]
+            observations, targets = self.buffer.samples()[:2]
+            if isinstance(observations, RecurrentInput):
+                # What stands behind a sequence's end was seen already.
+                observations = take_rows(
+                    observations.observation, targets["mask"]
+                )
             for layer in layers:
                 layer.update(input_of(layer, observations))
 
@@ -169,7 +176,9 @@ class OnPolicyCollector(Collector):
     def _check_buffer(self) -> None:
         space = self.environment.action_space
         check_buffer(("returns", "advantages"), self.buffer, self)
-        check_policy(self.policy, space, draws=True)
+        # Of what gives advantages, the model says what may have acted.
+        draws = getattr(self.buffer, "gives", None) == "returns"
+        check_policy(self.policy, space, draws=draws)
         expected = {
             "num_envs": self.environment.num_envs,
             "observation_shape": self.environment.observation_shape,
@@ -187,6 +196,8 @@ class OnPolicyCollector(Collector):
     def _check_model(self) -> None:
         space = self.environment.action_space
         check_model(self.buffer, self.model, self)
+        learns_off_policy = getattr(self.model, "learns_off_policy", False)
+        check_policy(self.policy, space, draws=not learns_off_policy)
         check_state(self.buffer, self.model)
         check_distribution(space, self.model)
         advantages = getattr(self.buffer, "gives", None) == "advantages"

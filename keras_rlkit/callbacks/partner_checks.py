@@ -11,8 +11,8 @@ PARTNERS = {
     "transitions": "`DoubleDQN`, `ReplayBuffer` and `CollectSteps`",
     "returns": "a Keras model with `PolicyGradientLoss`, `EpisodeBuffer` with "
     "`lambda_=None`, and `CollectEpisodes` or `CollectRollout`",
-    "advantages": "`ActorCritic`, `EpisodeBuffer` with a `lambda_` such as "
-    "0.95, and `CollectRollout` or `CollectEpisodes`",
+    "advantages": "`ActorCritic` or `PQN`, `EpisodeBuffer` with a `lambda_` "
+    "such as 0.95, and `CollectRollout` or `CollectEpisodes`",
 }
 POLICIES = {
     "binary": '`Bernoulli`, with `ActorCritic(distribution="bernoulli")`, '

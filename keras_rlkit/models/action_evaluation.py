@@ -1,5 +1,6 @@
 """Values and log-probabilities of a whole epoch, a chunk at a time."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -28,27 +29,45 @@ def evaluate_in_chunks(
         state: As `ActorCritic.evaluate_actions` takes it.
     """
     values, log_probabilities = [], []
+    for rows, count, output in outputs_in_chunks(agent, observation, state):
+        values.append(np.asarray(output["value"])[:count])
+        if agent.clip is not None:
+            mask = None if action_mask is None else action_mask[rows]
+            log_probability = keras.ops.convert_to_numpy(
+                log_probability_of(
+                    agent.distribution,
+                    output["policy"],
+                    take_rows(action, rows),
+                    mask,
+                )
+            )
+            log_probabilities.append(log_probability[:count])
+    if agent.clip is None:
+        return np.concatenate(values), None
+    return np.concatenate(values), np.concatenate(log_probabilities)
+
+
+def outputs_in_chunks(
+    agent: Any, observation: Any, state: Any
+) -> Iterator[tuple[np.ndarray, int, Any]]:
+    """Yield what an agent gives of observations, a chunk at a time.
+
+    Args:
+        agent: The agent.
+        observation: Array [M, ...], or a nest of arrays.
+        state: Of recurrent networks, arrays [M, units] before each, or `None`.
+
+    Yields:
+        Tuples `(rows, count, output)`: numbers of rows, of which the first
+        `count` are new, and the output of all of them.
+    """
     size = num_rows(observation)
     for start in range(0, size, CHUNK):
         rows = np.arange(start, min(start + CHUNK, size))
         # One of few sizes: each is compiled once.
         filled = np.resize(rows, padded_size(len(rows)))
         output = _output(agent, take_rows(observation, filled), state, filled)
-        values.append(np.asarray(output["value"])[: len(rows)])
-        if agent.clip is not None:
-            mask = None if action_mask is None else action_mask[filled]
-            log_probability = keras.ops.convert_to_numpy(
-                log_probability_of(
-                    agent.distribution,
-                    output["policy"],
-                    take_rows(action, filled),
-                    mask,
-                )
-            )
-            log_probabilities.append(log_probability[: len(rows)])
-    if agent.clip is None:
-        return np.concatenate(values), None
-    return np.concatenate(values), np.concatenate(log_probabilities)
+        yield filled, len(rows), output
 
 
 def _output(agent: Any, observation: Any, state: Any, rows: np.ndarray) -> Any:
@@ -60,7 +79,5 @@ def _output(agent: Any, observation: Any, state: Any, rows: np.ndarray) -> Any:
         tuple(part[rows] for part in state),
     )
     output = forward(agent, inputs)
-    return {
-        name: take_rows(output[name], (slice(None), 0))
-        for name in ("policy", "value")
-    }
+    parts = {name: part for name, part in output.items() if name != "state"}
+    return take_rows(parts, (slice(None), 0))

@@ -196,3 +196,33 @@ def test_a_saved_buffer_draws_on(tmp_path):
         strict=True,
     ):
         np.testing.assert_array_equal(part, other)
+
+
+def test_episodes_that_look_alike_are_told_apart():
+    # Each begins with what the one before has ended with.
+    replay = rlk.replay.ReplayBuffer(
+        20,
+        (1,),
+        "float32",
+        sequence_length=4,
+        burn_in=3,
+        state_shape=((1,),),
+    )
+    zeros = np.zeros((1, 1), "float32")
+    for number in range(9):
+        replay.add(
+            zeros,
+            np.zeros(1, int),
+            np.array([number]),
+            np.array([number % 3 == 2]),
+            np.zeros(1, bool),
+            zeros,
+            state=(zeros,),
+            next_state=(zeros,),
+        )
+    inputs, rest = replay.sample(9)
+    for row in range(9):
+        rewards = rest["reward"][row][rest["mask"][row]]
+        # To the end of its three steps, and from their beginning.
+        assert rewards[-1] % 3 == 2 and len(rewards) == 3 - rewards[0] % 3
+        assert inputs.burn_in[row].sum() == rewards[0] % 3

@@ -18,6 +18,12 @@ QUICK_RUNS = {
             "DoubleDQN",
             50,
         ),
+        (
+            "cartpole_dqn --head quantile --steps 3000",
+            "cartpole",
+            "QuantileDQN",
+            30,
+        ),
         ("cartpole_reinforce --steps 5000", "cartpole", "Sequential", 50),
         ("cartpole_actor_critic --steps 5000", "cartpole", "ActorCritic", 40),
         (

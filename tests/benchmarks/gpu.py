@@ -23,24 +23,28 @@ and `gpu.md`, the medians. Nothing else should run meanwhile.
 """
 
 import argparse
+import importlib.metadata
 import os
 import pathlib
 import platform
 import sys
 import tempfile
+from collections.abc import Callable
 
 import harness
 from gpu_figures import Figures
 from gpu_gradient_step import gradient_step
 from gpu_loop import acting, memory, whole_loop
-from gpu_peer import Peer, start_peers, versions
 from gpu_settings import (
     AGENTS,
     EXECUTIONS,
     NUM_ENVS,
+    PEER_NUM_ENVS,
     QUICK_AGENTS,
     QUICK_EXECUTIONS,
     QUICK_NUM_ENVS,
+    QUICK_WARMUP,
+    WARMUP,
 )
 
 # Else JAX takes most of the device's memory at once, and tells nothing.
@@ -66,13 +70,13 @@ def machine() -> str:
     )
 
 
-def head_of(about: str, peers: dict[int, Peer]) -> list[str]:
+def head_of(about: str, peers: harness.Probes) -> list[str]:
     """Return the page's first lines."""
-    known = versions(("keras", "jax", "numpy", "ale-py", "gymnasium"))
-    for peer in peers.values():
-        known |= peer.about["versions"]
+    names = ("keras", "jax", "numpy", "ale-py", "gymnasium")
+    known = {name: importlib.metadata.version(name) for name in names}
+    known |= peers.versions
     used = ", ".join(f"{name} {number}" for name, number in known.items())
-    devices = {peer.about["device"] for peer in peers.values()}
+    devices = {peers[name].report["device"] for name in peers.names}
     return [
         "# Space Invaders on a GPU",
         "",
@@ -83,17 +87,32 @@ def head_of(about: str, peers: dict[int, Peer]) -> list[str]:
     ]
 
 
+def start_peers(interpreter: str, quick: bool) -> harness.Probes:
+    """Start the peers, by the number of their environments."""
+    peer = {"python": interpreter}
+    if interpreter == "install":
+        peer = {"peer": "sb3"}
+    warmup = QUICK_WARMUP if quick else WARMUP
+
+    def maker(num_envs: int) -> Callable[[], harness.Probe]:
+        settings = {"num_envs": num_envs, "warmup": warmup}
+        return lambda: harness.Probe("gpu_peer.py", settings, **peer)
+
+    return harness.Probes({count: maker(count) for count in PEER_NUM_ENVS})
+
+
 def main() -> None:
     options = parser.parse_args()
     quick = options.quick
     repeats = options.repeats or (2 if quick else 5)
     figures = Figures()
-    peers = start_peers(options.sb3_python, quick)
     import jax
     import keras
 
     if keras.backend.backend() != "jax":
         parser.error("this needs the JAX backend: set KERAS_BACKEND=jax")
+    peers = start_peers(options.sb3_python, quick)
+    figures.notes += peers.notes
     about = machine()
     figures.say(about)
     if jax.local_devices()[0].platform == "cpu":
@@ -110,7 +129,7 @@ def main() -> None:
         jax.config.update("jax_compilation_cache_dir", folder)
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
         jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
-        try:
+        with peers:
             whole_loop(
                 figures,
                 peers,
@@ -121,9 +140,6 @@ def main() -> None:
             save()
             acting(figures, peers, repeats, 10 if quick else 200)
             save()
-        finally:
-            for peer in peers.values():
-                peer.process.kill()
         gradient_step(
             figures,
             repeats,

@@ -2,9 +2,13 @@
 
 import csv
 import pathlib
-import statistics
 import time
 from collections.abc import Callable
+
+from harness import summary
+
+# Six digits tell thousands whole.
+FORM = ",.6g"
 
 
 class Figures:
@@ -28,7 +32,8 @@ class Figures:
         """Print the medians of some figures."""
         for (figure, setting, unit), values in self.values.items():
             if figure in figures:
-                self.say(f"{figure}, {setting}: {median(values)} {unit}")
+                middle, _ = summary(values, FORM)
+                self.say(f"{figure}, {setting}: {middle} {unit}")
 
     def write(self, folder: pathlib.Path, head: list[str]) -> None:
         """Write all measurements as CSV, their medians as Markdown."""
@@ -46,21 +51,11 @@ class Figures:
             "|---|---|---|---|---|",
         ]
         for key, values in self.values.items():
-            low, high = form(min(values)), form(max(values))
-            spread = f"{low} to {high}, n = {len(values)}"
-            lines.append(f"| {' | '.join((*key, median(values), spread))} |")
+            middle, spread = summary(values, FORM)
+            spread = f"{spread}, n = {len(values)}"
+            lines.append(f"| {' | '.join((*key, middle, spread))} |")
         lines += [part for note in self.notes for part in ("", note)]
         (folder / "gpu.md").write_text("\n".join(lines) + "\n")
-
-
-def form(value: float) -> str:
-    """Return a number in four digits or whole."""
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
-
-
-def median(values: list[float]) -> str:
-    """Return the median of some numbers as text."""
-    return form(statistics.median(values))
 
 
 def seconds_of(work: Callable[[], object]) -> float:

@@ -5,7 +5,6 @@ import time
 
 from gpu_figures import Figures, seconds_of
 from gpu_kit import make_agent, make_game
-from gpu_peer import Peer
 from gpu_settings import (
     BATCH,
     FRAME,
@@ -13,11 +12,12 @@ from gpu_settings import (
     STEPS_PER_UPDATE,
     WARMUP,
 )
+from harness import Probes
 
 
 def whole_loop(
     figures: Figures,
-    peers: dict[int, Peer],
+    peers: Probes,
     repeats: int,
     updates: int,
     sizes: tuple[int, ...],
@@ -51,14 +51,6 @@ def whole_loop(
     for num_envs in sizes:
         fit(num_envs, 16)
         figures.say(f"compiled: {num_envs} environments")
-    for num_envs, peer in list(peers.items()):
-        try:
-            peer.wait()
-            figures.say(f"Stable-Baselines3 with {num_envs} is ready")
-        except RuntimeError as error:
-            figures.notes.append(f"Stable-Baselines3 doesn't run: `{error}`")
-            figures.say(figures.notes[-1])
-            del peers[num_envs]
     unit = "environment steps per second"
     for _ in range(repeats):
         rates = {}
@@ -68,14 +60,15 @@ def whole_loop(
             figures.add("whole loop", setting, unit, rates[count])
             for part, share in shares.items():
                 figures.add(f"time, {part}", setting, "%", 100 * share)
-        for peer_count, peer in peers.items():
+        for peer in peers.names:
             # Whole rounds of the peer's environments, half as many: it is
             # slower and need not be waited for.
-            done = peer.ask("learn", updates * STEPS_PER_UPDATE // 2)
-            rate = done["steps"] / done["seconds"]
-            name = f"Stable-Baselines3, {peer_count} environments"
+            steps = updates * STEPS_PER_UPDATE // 2
+            answer = peers[peer].work("learn", steps)
+            rate = answer["done"] / answer["seconds"]
+            name = f"Stable-Baselines3, {peer} environments"
             figures.add("whole loop", name, unit, rate)
-            ratio = done["steps"] / max(done["updates"], 1)
+            ratio = answer["done"] / max(answer["updates"], 1)
             figures.add("environment steps per gradient step", name, "", ratio)
             for count in sizes:
                 setting = f"{count} environments / {name}"
@@ -87,9 +80,7 @@ def whole_loop(
         figures.show(f"time, {part}")
 
 
-def acting(
-    figures: Figures, peers: dict[int, Peer], repeats: int, count: int
-) -> None:
+def acting(figures: Figures, peers: Probes, repeats: int, count: int) -> None:
     """Measure how long choosing actions takes."""
     import numpy as np
 
@@ -114,13 +105,12 @@ def acting(
             value = seconds_of(lambda size=size: act(size)) / count
             setting = f"{size} observations"
             figures.add("acting", setting, "ms per call", 1000 * value)
-        for size, peer in peers.items():
-            done = peer.ask("act", count)
+        for size in peers.names:
             figures.add(
                 "acting",
                 f"Stable-Baselines3, {size} observations",
                 "ms per call",
-                1000 * done["seconds"] / done["steps"],
+                1000 / peers[size].rate("act", count),
             )
     figures.show("acting")
 

@@ -72,6 +72,7 @@ class Probe:
         peer: Environment, a key of `peer_environments.PACKAGES`, or `None`
             for that of this interpreter.
         backend: Keras' backend there; by default that of this process.
+        python: Interpreter to use instead of the peer's.
     """
 
     def __init__(
@@ -80,6 +81,7 @@ class Probe:
         settings: dict,
         peer: str | None = None,
         backend: str | None = None,
+        python: str | None = None,
     ):
         environment = dict(os.environ, PYTHONWARNINGS="ignore")
         environment.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -88,7 +90,11 @@ class Probe:
         # A pipe would fill up and stop the process.
         self._errors = tempfile.TemporaryFile("w+")
         self._process = subprocess.Popen(
-            [python_of(peer), str(HERE / script), json.dumps(settings)],
+            [
+                python or python_of(peer),
+                str(HERE / script),
+                json.dumps(settings),
+            ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,

@@ -18,13 +18,13 @@ STUDY = ROOT / "docs" / "results" / "space_invaders_gpu.py"
 # Answers as the peer does: 100 environment steps a second.
 PEER = f"""#!{sys.executable}
 import json, sys
-print("news of its own", flush=True)
-print("@" + json.dumps({{"device": "nowhere", "versions": {{"peer": "1"}}}}))
-sys.stdout.flush()
+assert json.loads(sys.argv[2])["num_envs"] in (1, 8)
+report = {{"device": "nowhere", "versions": {{"peer": "1"}}}}
+print(json.dumps(report), flush=True)
 for line in sys.stdin:
     steps = int(line.split()[1])
-    done = {{"seconds": steps / 100, "steps": steps, "updates": steps // 4}}
-    print("@" + json.dumps(done), flush=True)
+    done = {{"seconds": steps / 100, "done": steps, "updates": steps // 4}}
+    print(json.dumps(done), flush=True)
 """
 
 pytestmark = pytest.mark.skipif(
@@ -73,6 +73,7 @@ def test_benchmark(tmp_path):
     assert len(values["resident memory", "after each agent"]) == 2
     page = (tmp_path / "gpu.md").read_text()
     assert "all of this is on the CPU" in page
+    assert "peer 1; Stable-Baselines3 on nowhere" in page
     assert page.count("\n| ") == len(values) + 1
 
 

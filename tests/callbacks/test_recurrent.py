@@ -137,16 +137,19 @@ def learn_q_values(
     return agent, replay, history.history
 
 
-def learn_policy(environment, rate=1e-2, epochs=2, callbacks=(), **arguments):
+def policy_and_value(features):
+    return {
+        "policy": layers.Dense(2)(features),
+        "value": layers.Dense(1)(features),
+    }
+
+
+def learn_policy(
+    environment, rate=1e-2, epochs=2, callbacks=(), network=None, **arguments
+):
     keras.utils.set_random_seed(0)
     agent = rlk.models.ActorCritic(
-        make_network(
-            lambda features: {
-                "policy": layers.Dense(2)(features),
-                "value": layers.Dense(1)(features),
-            }
-        ),
-        clip=0.2,
+        network or make_network(policy_and_value), clip=0.2
     )
     agent.compile(keras.optimizers.SGD(rate))
     buffer = rlk.replay.EpisodeBuffer.for_environment(
@@ -214,6 +217,22 @@ def test_sequences_begin_with_their_states(mode):
     # are the same, in all sequences and at all of their steps.
     _, _, history = learn_policy(make_environment(mode), rate=0.0)
     np.testing.assert_allclose(history["kl"], 0.0, atol=1e-9)
+
+
+def test_statistics_are_of_the_steps_that_were_played():
+    normal = rlk.layers.RunningNormalization()
+    inputs = keras.Input((None, 1))
+    features = layers.TimeDistributed(normal)(inputs)
+    features = layers.GRU(4, return_sequences=True)(features)
+    network = keras.Model(inputs, policy_and_value(features))
+    _, buffer, _ = learn_policy(
+        make_environment("NextStep"), epochs=1, network=network
+    )
+    inputs, targets, _ = buffer.samples()
+    played = inputs.observation[targets["mask"]]
+    assert not targets["mask"].all()
+    assert float(normal.count) == len(buffer) == len(played)
+    np.testing.assert_allclose(normal.mean, played.mean(axis=0), atol=1e-6)
 
 
 def test_sequences_stay_within_episodes():

@@ -44,28 +44,6 @@ def activated(inputs: Any, activation: Any, layer_normalization: bool) -> Any:
     return keras.layers.Activation(activation)(inputs)
 
 
-def convolved(
-    inputs: Any,
-    layers: tuple[tuple[int, int, int], ...],
-    activation: Any,
-    layer_normalization: bool,
-) -> Any:
-    """Return images behind convolutions without padding.
-
-    Args:
-        inputs: Images [B, height, width, channels].
-        layers: Filters, size and stride of each.
-        activation: As in `activated`.
-        layer_normalization: As in `activated`.
-    """
-    for filters, size, stride in layers:
-        images = keras.layers.Conv2D(
-            filters, size, strides=stride, kernel_initializer="he_normal"
-        )(inputs)
-        inputs = activated(images, activation, layer_normalization)
-    return inputs
-
-
 def flat_features(
     images: Any, units: int | None, activation: Any, layer_normalization: bool
 ) -> Any:
@@ -88,3 +66,33 @@ def flat_features(
         features
     )
     return activated(features, activation, layer_normalization)
+
+
+def convolutional(
+    input_shape: Any,
+    layers: tuple[tuple[int, int, int], ...],
+    units: int | None,
+    activation: Any,
+    layer_normalization: bool,
+    input_dtype: str,
+    name: str | None,
+) -> keras.Model:
+    """Return convolutions without padding and a dense layer, as a model.
+
+    Args:
+        input_shape: As in `image_input`.
+        layers: Filters, size and stride of each convolution.
+        units: As in `flat_features`.
+        activation: As in `activated`.
+        layer_normalization: As in `activated`.
+        input_dtype: As in `image_input`.
+        name: Name of the model, or `None`.
+    """
+    inputs, images = image_input(input_shape, input_dtype)
+    for filters, size, stride in layers:
+        images = keras.layers.Conv2D(
+            filters, size, strides=stride, kernel_initializer="he_normal"
+        )(images)
+        images = activated(images, activation, layer_normalization)
+    features = flat_features(images, units, activation, layer_normalization)
+    return keras.Model(inputs, features, name=name)

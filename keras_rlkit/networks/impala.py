@@ -25,8 +25,7 @@ def impala(
 ) -> keras.Model:
     """Return the residual network of IMPALA: fifteen convolutions.
 
-    It learns more of each sample than `nature`, for six times the arithmetic
-    at width 1.
+    Six times the multiplications of `nature` at width 1.
 
     Args:
         input_shape: Shape (height, width, channels) of an observation.

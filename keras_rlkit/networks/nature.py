@@ -4,11 +4,7 @@ from typing import Any
 
 import keras
 
-from keras_rlkit.networks.building_blocks import (
-    convolved,
-    flat_features,
-    image_input,
-)
+from keras_rlkit.networks.building_blocks import convolutional
 
 LAYERS = ((32, 8, 4), (64, 4, 2), (64, 3, 1))
 
@@ -59,7 +55,12 @@ def nature(
         Mnih et al., Human-level control through deep reinforcement learning,
         Methods, https://doi.org/10.1038/nature14236
     """
-    inputs, images = image_input(input_shape, input_dtype)
-    images = convolved(images, LAYERS, activation, layer_normalization)
-    features = flat_features(images, units, activation, layer_normalization)
-    return keras.Model(inputs, features, name=name)
+    return convolutional(
+        input_shape,
+        LAYERS,
+        units,
+        activation,
+        layer_normalization,
+        input_dtype,
+        name,
+    )

@@ -4,11 +4,7 @@ from typing import Any
 
 import keras
 
-from keras_rlkit.networks.building_blocks import (
-    convolved,
-    flat_features,
-    image_input,
-)
+from keras_rlkit.networks.building_blocks import convolutional
 
 LAYERS = ((16, 8, 4), (32, 4, 2))
 
@@ -23,7 +19,7 @@ def small(
 ) -> keras.Model:
     """Return the network of the first DQN on Atari: two convolutions.
 
-    A third of the arithmetic of `nature`, for machines without a GPU.
+    A third of the multiplications of `nature`, for machines without a GPU.
 
     Args:
         input_shape: Shape (height, width, channels) of an observation.
@@ -57,7 +53,12 @@ def small(
         Mnih et al., Playing Atari with Deep Reinforcement Learning, section
         4.1, https://arxiv.org/abs/1312.5602
     """
-    inputs, images = image_input(input_shape, input_dtype)
-    images = convolved(images, LAYERS, activation, layer_normalization)
-    features = flat_features(images, units, activation, layer_normalization)
-    return keras.Model(inputs, features, name=name)
+    return convolutional(
+        input_shape,
+        LAYERS,
+        units,
+        activation,
+        layer_normalization,
+        input_dtype,
+        name,
+    )

@@ -42,6 +42,27 @@ def test_they_are_those_of_the_papers(name, sizes, features):
     assert network.inputs[0].dtype == "uint8"
 
 
+def multiplications(network):
+    """Of one pass over one observation, in convolutions and dense layers."""
+    total = 0
+    for layer in network.layers:
+        if isinstance(layer, (keras.layers.Conv2D, keras.layers.Dense)):
+            places = np.prod(layer.output.shape[1:-1], dtype=int)
+            total += places * np.prod(layer.kernel.shape)
+    return total
+
+
+def test_what_they_cost():
+    # As their pages say, for images of 84x84x4.
+    nature, small, impala = (
+        multiplications(make((84, 84, 4))) for make in IMAGES.values()
+    )
+    by_hand = 400 * 8192 + 81 * 32768 + 49 * 36864 + 3136 * 512
+    assert nature == by_hand
+    assert small / nature == pytest.approx(1 / 3, rel=0.1)
+    assert impala / nature == pytest.approx(6, rel=0.1)
+
+
 def test_width():
     narrow, wide = (
         rlk.networks.impala((21, 21, 3), width=width, units=None)

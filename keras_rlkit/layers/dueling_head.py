@@ -90,7 +90,7 @@ class DuelingHead(ActionValueHead):
         Returns:
             Q values, `(batch, ..., num_actions)`.
         """
-        return keras.ops.squeeze(self.numbers(inputs), axis=-1)
+        return keras.ops.squeeze(super().call(inputs), axis=-1)
 
     def compute_output_shape(
         self, input_shape: tuple[int | None, ...]

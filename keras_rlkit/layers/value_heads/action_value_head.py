@@ -37,6 +37,7 @@ class ActionValueHead(keras.layers.Layer):
     ):
         super().__init__(**kwargs)
         self.num_actions = check_positive_integer("num_actions", num_actions)
+        self._outputs = outputs
         if units is not None:
             units = check_positive_integer("units", units)
         self.units = units
@@ -104,17 +105,20 @@ class ActionValueHead(keras.layers.Layer):
             if output is not None:
                 output.build(shape)
 
-    def numbers(self, features: Any) -> Any:
-        """Return the numbers of each action, (batch, ..., num_actions, K).
+    def call(self, inputs: Any) -> Any:
+        """Return the numbers of each action.
 
         Args:
-            features: Features, `(batch, ..., features)`.
+            inputs: Features, `(batch, ..., features)`.
+
+        Returns:
+            Tensor `(batch, ..., num_actions, K)`.
         """
-        advantage = _stream(self.advantage_hidden, self.advantage, features)
+        advantage = _stream(self.advantage_hidden, self.advantage, inputs)
         advantage = self._of_actions(advantage, self.num_actions)
         if not self.dueling:
             return advantage
-        value = _stream(self.value_hidden, self.value, features)
+        value = _stream(self.value_hidden, self.value, inputs)
         mean = keras.ops.mean(advantage, axis=-2, keepdims=True)
         return self._of_actions(value, 1) + (advantage - mean)
 
@@ -122,6 +126,16 @@ class ActionValueHead(keras.layers.Layer):
         shape = keras.ops.shape(numbers)
         size = numbers.shape[-1] // count
         return keras.ops.reshape(numbers, (*shape[:-1], count, size))
+
+    def compute_output_shape(
+        self, input_shape: tuple[int | None, ...]
+    ) -> tuple[int | None, ...]:
+        """Return the shape of the output for features of this shape.
+
+        Args:
+            input_shape: Shape of the features, the batch axis included.
+        """
+        return (*input_shape[:-1], self.num_actions, self._outputs)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that all heads have, for saving.

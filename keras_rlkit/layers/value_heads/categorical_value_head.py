@@ -96,27 +96,6 @@ class CategoricalValueHead(ActionValueHead):
             *self.value_range, self.num_atoms, dtype="float32"
         )
 
-    def call(self, inputs: Any) -> Any:
-        """Return the logits of every action.
-
-        Args:
-            inputs: Features, `(batch, ..., features)`.
-
-        Returns:
-            Logits, `(batch, ..., num_actions, num_atoms)`.
-        """
-        return self.numbers(inputs)
-
-    def compute_output_shape(
-        self, input_shape: tuple[int | None, ...]
-    ) -> tuple[int | None, ...]:
-        """Return the shape of the logits for features of this shape.
-
-        Args:
-            input_shape: Shape of the features, the batch axis included.
-        """
-        return (*input_shape[:-1], self.num_actions, self.num_atoms)
-
     def get_config(self) -> dict[str, Any]:
         """Return the arguments, for saving."""
         return {

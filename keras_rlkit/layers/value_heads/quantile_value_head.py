@@ -83,27 +83,6 @@ class QuantileValueHead(ActionValueHead):
         numbers = keras.ops.arange(self.num_quantiles, dtype="float32")
         return (numbers + 0.5) / self.num_quantiles
 
-    def call(self, inputs: Any) -> Any:
-        """Return the quantiles of every action.
-
-        Args:
-            inputs: Features, `(batch, ..., features)`.
-
-        Returns:
-            Quantiles, `(batch, ..., num_actions, num_quantiles)`.
-        """
-        return self.numbers(inputs)
-
-    def compute_output_shape(
-        self, input_shape: tuple[int | None, ...]
-    ) -> tuple[int | None, ...]:
-        """Return the shape of the quantiles for features of this shape.
-
-        Args:
-            input_shape: Shape of the features, the batch axis included.
-        """
-        return (*input_shape[:-1], self.num_actions, self.num_quantiles)
-
     def get_config(self) -> dict[str, Any]:
         """Return the arguments, for saving."""
         return {

@@ -100,6 +100,7 @@ TESTED_ELSEWHERE = {
         "models/batch_checks.py",
         "models/q_learning_agent.py",
         "models/q_learning_checks.py",
+        "models/q_network_agent.py",
         "models/target_network_agent.py",
     ),
     "models/test_recurrent_networks.py": (

@@ -225,11 +225,6 @@ class ActorCritic(Agent):
         )
         super().compile(optimizer=optimizer, **kwargs)
 
-    def compile_from_config(self, config: dict[str, Any]) -> None:
-        """Compile as the model was that `config` was saved from."""
-        self.compile(**keras.saving.deserialize_keras_object(config))
-        self.optimizer.build(self.trainable_variables)
-
     def call(self, observation: Any, training: bool | None = None) -> dict:
         """Return the policy's numbers and the value.
 

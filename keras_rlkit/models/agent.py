@@ -35,6 +35,11 @@ class Agent(keras.Model):
     def _acting_network(self) -> keras.Model:
         raise NotImplementedError
 
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """Compile as the model was that `config` was saved from."""
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        self.optimizer.build(self.trainable_variables)
+
     def make_train_function(self, force: bool = False) -> None:
         """Make what `fit` calls for each execution; see `keras.Model`."""
         if self.train_function is not None and not force:

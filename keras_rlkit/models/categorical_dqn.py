@@ -7,11 +7,12 @@ import keras
 from keras_rlkit.layers.value_heads.categorical_value_head import (
     CategoricalValueHead,
 )
-from keras_rlkit.models.distributional_agent import (
-    DistributionalAgent,
-    find_head,
+from keras_rlkit.models.distributional_agent import DistributionalAgent
+from keras_rlkit.ops import (
+    categorical_divergence,
+    categorical_projection,
+    distributional_target,
 )
-from keras_rlkit.ops import categorical_projection
 from keras_rlkit.ops.arithmetic import to_float32
 from keras_rlkit.utils import register
 
@@ -83,22 +84,7 @@ class CategoricalDQN(DistributionalAgent):
         https://arxiv.org/abs/1710.02298
     """
 
-    def __init__(
-        self,
-        q_network: keras.Model,
-        target_update_rate: float = 0.005,
-        target_update_period: int = 1,
-        double: bool = True,
-        **kwargs: Any,
-    ):
-        super().__init__(
-            q_network,
-            target_update_rate,
-            target_update_period,
-            double,
-            **kwargs,
-        )
-        self._head = find_head(q_network, CategoricalValueHead)
+    head_class = CategoricalValueHead
 
     @property
     def atoms(self) -> Any:
@@ -126,14 +112,18 @@ class CategoricalDQN(DistributionalAgent):
 
     def target_distribution(self, transition: dict[str, Any]) -> Any:
         """Return the target's probabilities; see `DistributionalAgent`."""
-        reward = keras.ops.expand_dims(to_float32(transition["reward"]), 1)
-        discount = keras.ops.expand_dims(to_float32(transition["discount"]), 1)
         probabilities = keras.ops.softmax(self.next_distribution(transition))
         # Behind an end nothing is seen: all of it lies at the reward.
+        ended = keras.ops.expand_dims(transition["discount"], 1) == 0
         probabilities = keras.ops.where(
-            discount == 0, 1 / self._head.num_atoms, probabilities
+            ended, 1 / self._head.num_atoms, probabilities
         )
-        support = reward + discount * self.atoms
+        atoms = keras.ops.broadcast_to(
+            self.atoms, keras.ops.shape(probabilities)
+        )
+        support = distributional_target(
+            transition["reward"], transition["discount"], atoms
+        )
         return categorical_projection(support, probabilities, self.atoms)
 
     def distance(self, target: Any, selected: Any) -> tuple[Any, Any, Any]:
@@ -143,14 +133,10 @@ class CategoricalDQN(DistributionalAgent):
             target: Probabilities [B, num_atoms].
             selected: Logits [B, num_atoms].
         """
-        log_probability = keras.ops.log_softmax(selected)
-        loss = -keras.ops.sum(target * log_probability, axis=-1)
-        # 0 * log(0) is 0.
-        log_target = keras.ops.log(keras.ops.where(target > 0, target, 1.0))
-        entropy = -keras.ops.sum(target * log_target, axis=-1)
+        loss, divergence = categorical_divergence(target, selected)
         probabilities = keras.ops.softmax(selected)
         td_error = self._mean(target) - self._mean(probabilities)
-        return loss, td_error, loss - entropy
+        return loss, td_error, divergence
 
     def _mean(self, probabilities: Any) -> Any:
         return keras.ops.sum(probabilities * self.atoms, axis=-1)

@@ -4,26 +4,47 @@ from typing import Any
 
 import keras
 
+from keras_rlkit.models.last_output import LastOutput
 from keras_rlkit.models.own_loss import check_no_loss
 from keras_rlkit.models.q_learning_agent import QLearningAgent
+from keras_rlkit.models.q_sequences import call_q_network
 from keras_rlkit.ops import select_action_values
 
 
 class DistributionalAgent(QLearningAgent):
     """Q-learning of distributions: what chooses an action is their mean.
 
-    Subclasses implement `q_of`, `target_distribution`, `distance` and
-    `return_distribution`.
+    Subclasses name the class of their head, and implement `q_of`,
+    `target_distribution`, `distance` and `return_distribution`.
 
     Args:
         q_network: Built Keras model: observations [B, ...] to N numbers for
-            each action, [B, num_actions, N].
+            each action, [B, num_actions, N], its last layer such a head.
         target_update_rate: As `DoubleDQN` takes it.
         target_update_period: As `DoubleDQN` takes it.
         double: As `DoubleDQN` takes it.
     """
 
     axes_per_action = 1
+    head_class: type
+
+    def __init__(
+        self,
+        q_network: keras.Model,
+        target_update_rate: float = 0.005,
+        target_update_period: int = 1,
+        double: bool = True,
+        **kwargs: Any,
+    ):
+        super().__init__(
+            q_network,
+            target_update_rate,
+            target_update_period,
+            double,
+            **kwargs,
+        )
+        self._head = _find_head(q_network, self.head_class)
+        self._last = LastOutput()
 
     def compile(self, optimizer: Any = "rmsprop", **kwargs: Any) -> None:
         """Choose the optimizer; the loss is the agent's own.
@@ -35,10 +56,16 @@ class DistributionalAgent(QLearningAgent):
         check_no_loss(self, kwargs, "Leave it out.")
         super().compile(optimizer=optimizer, **kwargs)
 
-    def compile_from_config(self, config: dict[str, Any]) -> None:
-        """Compile as the model was that `config` was saved from."""
-        self.compile(**keras.saving.deserialize_keras_object(config))
-        self.optimizer.build(self.trainable_variables)
+    def _q_values(self, output: Any, training: bool | None) -> Any:
+        return self._last.keep(output, self.q_of(output), training)
+
+    def _output_behind(self, x: Any, q_values: Any, training: bool) -> Any:
+        output = self._last.take(q_values)
+        if output is None:
+            output, _ = call_q_network(
+                self._recurrent, self.q_network, x, training
+            )
+        return output
 
     def return_distribution(self, observation: Any) -> Any:
         """Return the distribution of the return of each action.
@@ -119,16 +146,7 @@ class DistributionalAgent(QLearningAgent):
         return total, td_error, priority
 
 
-def find_head(network: keras.Model, kind: type) -> Any:
-    """Return the head of a kind in a network.
-
-    Args:
-        network: The network.
-        kind: Class of the head.
-
-    Raises:
-        ValueError: If there isn't one, or more than one.
-    """
+def _find_head(network: keras.Model, kind: type) -> Any:
     heads = [
         layer for layer in network._flatten_layers() if isinstance(layer, kind)
     ]

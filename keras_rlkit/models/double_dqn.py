@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import keras
-
 from keras_rlkit.models.q_learning_agent import QLearningAgent
 from keras_rlkit.ops import (
     double_q_learning_target,
@@ -144,10 +142,5 @@ class DoubleDQN(QLearningAgent):
         target = self.compute_target(transition)
         selected = select_action_values(output, transition["action"])
         td_error = target - selected
-        # A last axis of size 1 makes losses reduce per sample.
-        target = keras.ops.expand_dims(target, -1)
-        selected = keras.ops.expand_dims(selected, -1)
-        compared = x, target, selected, sample_weight
-        keras.Model.compute_metrics(self, *compared)
-        loss = keras.Model.compute_loss(self, *compared, training=training)
+        loss = self.compiled_loss(x, target, selected, sample_weight, training)
         return loss, td_error, td_error

@@ -6,23 +6,15 @@ import keras
 import numpy as np
 
 from keras_rlkit.models.action_evaluation import outputs_in_chunks
-from keras_rlkit.models.agent import Agent
 from keras_rlkit.models.batch_checks import check_batch, weight_of
-from keras_rlkit.models.network_shapes import input_shape_of
-from keras_rlkit.models.q_learning_checks import check_network
-from keras_rlkit.models.q_sequences import call_q_network
+from keras_rlkit.models.q_network_agent import QNetworkAgent
 from keras_rlkit.models.recurrent_calls import check_sequences_of, flatten_time
-from keras_rlkit.models.recurrent_networks import RecurrentNetworks
-from keras_rlkit.models.shared_layers import (
-    deserialize_networks,
-    serialize_networks,
-)
-from keras_rlkit.ops import mask_actions, select_action_values
+from keras_rlkit.ops import select_action_values
 from keras_rlkit.utils import register
 
 
 @register
-class PQN(Agent):
+class PQN(QNetworkAgent):
     """Trains a Q network on lambda returns of fresh play: PQN.
 
     No replay buffer and no target network: many environments play, and the
@@ -90,45 +82,6 @@ class PQN(Agent):
     # Q-learning asks for no certain policy.
     learns_off_policy = True
 
-    def __init__(self, q_network: keras.Model, **kwargs: Any):
-        super().__init__(**kwargs)
-        shape = check_network(q_network)
-        self._output_shape = shape[0], shape[-1]
-        if len(shape) == 3:
-            self._recurrent = RecurrentNetworks([q_network])
-        self.q_network = q_network
-        self._td_error = keras.metrics.Mean("td_error", dtype="float32")
-        self._q_value = keras.metrics.Mean("q_value", dtype="float32")
-        self.built = True
-
-    @property
-    def _acting_network(self) -> keras.Model:
-        return self.q_network
-
-    @property
-    def num_actions(self) -> int:
-        """Number of actions: the size of the network's output."""
-        return self._output_shape[-1]
-
-    @property
-    def input_shape(self) -> tuple | None:
-        """Shape of the observations that the network takes, batch first."""
-        return input_shape_of(self.q_network)
-
-    @property
-    def output_shape(self) -> tuple:
-        """Shape of the Q values of an observation, batch first."""
-        return self._output_shape
-
-    def call(self, observation: Any, training: bool | None = None) -> Any:
-        """Return Q values, of sequences with the state they ended in."""
-        q_values, state = call_q_network(
-            self._recurrent, self.q_network, observation, training
-        )
-        if state is None:
-            return q_values
-        return {"q_values": q_values, "state": state}
-
     def compute_loss(
         self,
         x: Any = None,
@@ -147,30 +100,8 @@ class PQN(Agent):
             y_pred = y_pred["q_values"]
         target = keras.ops.cast(y["value_target"], "float32")
         selected = select_action_values(y_pred, y["action"])
-        self._td_error.update_state(
-            keras.ops.abs(target - selected), sample_weight
-        )
-        allowed = y_pred
-        if "action_mask" in y:
-            allowed = mask_actions(y_pred, y["action_mask"])
-        largest = keras.ops.max(allowed, axis=-1)
-        self._q_value.update_state(largest, sample_weight)
-        # A last axis of size 1 makes losses reduce per sample.
-        target = keras.ops.expand_dims(target, -1)
-        selected = keras.ops.expand_dims(selected, -1)
-        super().compute_metrics(x, target, selected, sample_weight)
-        return super().compute_loss(
-            x, target, selected, sample_weight, training=training
-        )
-
-    def compute_metrics(
-        self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
-    ) -> dict[str, Any]:
-        """Return the metrics, which `compute_loss` has brought up to date."""
-        if not all(getattr(m, "built", True) for m in self.metrics):
-            # Keras builds compiled metrics on JAX through this method.
-            self.compute_loss(x, y, y_pred, sample_weight, training=False)
-        return self.get_metrics_result()
+        self.log_values(target - selected, y_pred, y, sample_weight)
+        return self.compiled_loss(x, target, selected, sample_weight, training)
 
     def evaluate_actions(
         self,
@@ -204,20 +135,3 @@ class PQN(Agent):
                 q_values = np.where(known, allowed, q_values)
             values.append(q_values.max(axis=-1)[:count])
         return np.concatenate(values), None
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments, the network serialized."""
-        return {
-            **super().get_config(),
-            **serialize_networks({"q_network": self.q_network}),
-        }
-
-    @classmethod
-    def from_config(
-        cls, config: dict[str, Any], custom_objects: dict | None = None
-    ) -> "PQN":
-        """Make a model from `get_config`."""
-        networks = deserialize_networks(
-            {"q_network": config["q_network"]}, custom_objects
-        )
-        return cls(**{**config, **networks})

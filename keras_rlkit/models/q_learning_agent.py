@@ -10,15 +10,11 @@ from keras_rlkit.models.batch_checks import check_batch, weight_of
 from keras_rlkit.models.q_sequences import (
     as_rows,
     as_steps,
-    call_q_network,
     td_errors_of,
 )
 from keras_rlkit.models.recurrent_calls import check_sequences_of
 from keras_rlkit.models.target_network_agent import TargetNetworkAgent
 from keras_rlkit.models.td_error_record import TDErrorRecord
-from keras_rlkit.ops import (
-    mask_actions,
-)
 from keras_rlkit.utils import check_positive_integer
 
 BATCH_KEYS = ("action", "reward", "discount", "next_observation")
@@ -54,9 +50,6 @@ class QLearningAgent(TargetNetworkAgent):
             q_network, target_update_rate, target_update_period, **kwargs
         )
         self.double = double
-        # In a shorter type a mean of many batches stands still.
-        self._td_error = keras.metrics.Mean("td_error", dtype="float32")
-        self._q_value = keras.metrics.Mean("q_value", dtype="float32")
         self._td_error_record = TDErrorRecord()
         self._added_losses = AddedLosses()
 
@@ -100,11 +93,7 @@ class QLearningAgent(TargetNetworkAgent):
         if self._recurrent:
             check_sequences_of(y)
             y_pred = y_pred["q_values"]
-        output = self._last.take(y_pred)
-        if output is None:
-            output, _ = call_q_network(
-                self._recurrent, self.q_network, x, training
-            )
+        output = self._output_behind(x, y_pred, training)
         if self._recurrent:
             y, output, sample_weight = as_steps(y, output, sample_weight)
         with self._added_losses.be(losses):
@@ -116,10 +105,12 @@ class QLearningAgent(TargetNetworkAgent):
                 index, td_errors_of(priority, mask)
             )
         there = None if mask is None else keras.ops.reshape(mask, (-1,))
-        self._td_error.update_state(keras.ops.abs(td_error), there)
-        allowed = self.allowed(self.q_of(output), y, "action_mask")
-        self._q_value.update_state(keras.ops.max(allowed, axis=-1), there)
+        self.log_values(td_error, self.q_of(output), y, there)
         return loss
+
+    def _output_behind(self, x: Any, q_values: Any, training: bool) -> Any:
+        """Return the network's output that Q values of a batch come from."""
+        return q_values
 
     def objective(
         self,
@@ -145,28 +136,6 @@ class QLearningAgent(TargetNetworkAgent):
             priorities is told.
         """
         raise NotImplementedError
-
-    @staticmethod
-    def allowed(q_values: Any, transition: dict[str, Any], key: str) -> Any:
-        """Return Q values with -inf for what a batch's mask forbids.
-
-        Args:
-            q_values: Tensor [B, num_actions].
-            transition: The dictionary of a batch.
-            key: `"action_mask"` or `"next_action_mask"`; without such a mask
-                the values are returned as they are.
-        """
-        mask = transition.get(key)
-        return q_values if mask is None else mask_actions(q_values, mask)
-
-    def compute_metrics(
-        self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
-    ) -> dict[str, Any]:
-        """Return the metrics, which `compute_loss` has brought up to date."""
-        if not all(getattr(m, "built", True) for m in self.metrics):
-            # Keras builds compiled metrics on JAX through this method.
-            self.compute_loss(x, y, y_pred, sample_weight, training=False)
-        return self.get_metrics_result()
 
     def keep_td_errors(self, count: int) -> None:
         """Remember the TD errors of what the model is trained on.

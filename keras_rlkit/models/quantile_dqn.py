@@ -7,12 +7,9 @@ import keras
 from keras_rlkit.layers.value_heads.quantile_value_head import (
     QuantileValueHead,
 )
-from keras_rlkit.models.distributional_agent import (
-    DistributionalAgent,
-    find_head,
-)
-from keras_rlkit.ops import quantile_huber_loss
-from keras_rlkit.ops.arithmetic import multiply_no_nan, to_float32
+from keras_rlkit.models.distributional_agent import DistributionalAgent
+from keras_rlkit.ops import distributional_target, quantile_huber_loss
+from keras_rlkit.ops.arithmetic import to_float32
 from keras_rlkit.utils import register
 
 
@@ -83,22 +80,7 @@ class QuantileDQN(DistributionalAgent):
         Regression, algorithm 1, https://arxiv.org/abs/1710.10044
     """
 
-    def __init__(
-        self,
-        q_network: keras.Model,
-        target_update_rate: float = 0.005,
-        target_update_period: int = 1,
-        double: bool = True,
-        **kwargs: Any,
-    ):
-        super().__init__(
-            q_network,
-            target_update_rate,
-            target_update_period,
-            double,
-            **kwargs,
-        )
-        self._head = find_head(q_network, QuantileValueHead)
+    head_class = QuantileValueHead
 
     @property
     def taus(self) -> Any:
@@ -126,10 +108,11 @@ class QuantileDQN(DistributionalAgent):
 
     def target_distribution(self, transition: dict[str, Any]) -> Any:
         """Return the target's quantiles; see `DistributionalAgent`."""
-        reward = keras.ops.expand_dims(to_float32(transition["reward"]), 1)
-        discount = keras.ops.expand_dims(to_float32(transition["discount"]), 1)
-        following = self.next_distribution(transition)
-        return reward + multiply_no_nan(discount, following)
+        return distributional_target(
+            transition["reward"],
+            transition["discount"],
+            self.next_distribution(transition),
+        )
 
     def distance(self, target: Any, selected: Any) -> tuple[Any, Any, Any]:
         """Return the quantile loss, and the TD error twice.

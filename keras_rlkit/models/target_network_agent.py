@@ -1,44 +1,30 @@
 """A Q network with target weights, and the step that moves both."""
 
 import functools
-from typing import Any, Self
+from typing import Any
 
 import keras
 
-from keras_rlkit.models.agent import Agent
 from keras_rlkit.models.fused_update import can_fuse, fused_train_step
 from keras_rlkit.models.jax_execution import (
     can_scan,
     change_in_state,
     make_scan,
 )
-from keras_rlkit.models.last_output import LastOutput
-from keras_rlkit.models.network_shapes import input_shape_of
 from keras_rlkit.models.q_learning_checks import (
-    check_network,
     check_replicas,
     check_target_update,
 )
-from keras_rlkit.models.q_sequences import (
-    call_q_network,
-)
-from keras_rlkit.models.recurrent_networks import RecurrentNetworks
-from keras_rlkit.models.shared_layers import (
-    deserialize_networks,
-    serialize_networks,
-)
+from keras_rlkit.models.q_network_agent import QNetworkAgent
+from keras_rlkit.models.q_sequences import call_q_network
 from keras_rlkit.models.target_weights import TargetWeights
-from keras_rlkit.ops import (
-    periodic_update,
-    soft_update,
-)
+from keras_rlkit.ops import periodic_update, soft_update
 
 
-class TargetNetworkAgent(Agent):
-    """Acts with a Q network, and moves target weights with its gradient steps.
+class TargetNetworkAgent(QNetworkAgent):
+    """Moves target weights with its gradient steps.
 
-    Subclasses implement `compute_loss`, and `q_of` where their network gives
-    more than Q values.
+    Subclasses implement `compute_loss`.
 
     Args:
         q_network: Built Keras model: observations [B, ...] to Q values
@@ -49,9 +35,6 @@ class TargetNetworkAgent(Agent):
             are copied whole once in so many gradient steps.
     """
 
-    # Axes of the network's output behind that of the actions.
-    axes_per_action = 0
-
     def __init__(
         self,
         q_network: keras.Model,
@@ -59,13 +42,8 @@ class TargetNetworkAgent(Agent):
         target_update_period: int = 1,
         **kwargs: Any,
     ):
-        super().__init__(**kwargs)
+        super().__init__(q_network, **kwargs)
         period = check_target_update(target_update_rate, target_update_period)
-        shape = check_network(q_network, self.axes_per_action)
-        self._output_shape = shape[0], shape[-1 - self.axes_per_action]
-        if len(shape) == 3 + self.axes_per_action:
-            self._recurrent = RecurrentNetworks([q_network])
-        self.q_network = q_network
         self.target_update_rate = target_update_rate
         self.target_update_period = period
         self._target = TargetWeights(q_network)
@@ -77,27 +55,6 @@ class TargetNetworkAgent(Agent):
             trainable=False,
             name="gradient_steps",
         )
-        self._last = LastOutput()
-        self.built = True
-
-    @property
-    def _acting_network(self) -> keras.Model:
-        return self.q_network
-
-    @property
-    def num_actions(self) -> int:
-        """Number of actions: the size of the network's output."""
-        return self._output_shape[-1]
-
-    @property
-    def input_shape(self) -> tuple | None:
-        """Shape of the observations that the network takes, batch first."""
-        return input_shape_of(self.q_network)
-
-    @property
-    def output_shape(self) -> tuple:
-        """Shape of the Q values of an observation, batch first."""
-        return self._output_shape
 
     @property
     def target_weights(self) -> list[keras.Variable]:
@@ -140,29 +97,6 @@ class TargetNetworkAgent(Agent):
             return self._target.call_network(self.q_network, inputs)
 
         return call_q_network(self._recurrent, network, observation, False)[0]
-
-    def call(self, observation: Any, training: bool | None = None) -> Any:
-        """Return the Q values of the online network.
-
-        A recurrent network takes `rlk.utils.RecurrentInput` or `BurnInInput`,
-        or sequences alone to begin with zeros. It gives a dictionary with
-        `"q_values"` [B, T, num_actions] and `"state"`, the one it ended in.
-        """
-        output, state = call_q_network(
-            self._recurrent, self.q_network, observation, training
-        )
-        q_values = self._last.keep(output, self.q_of(output), training)
-        if state is None:
-            return q_values
-        return {"q_values": q_values, "state": state}
-
-    def q_of(self, output: Any) -> Any:
-        """Return the Q values [..., A] in what the network gives.
-
-        Args:
-            output: Output of the network.
-        """
-        return output
 
     def make_train_function(self, force: bool = False) -> None:
         """Make what `fit` calls for each execution; see `keras.Model`."""
@@ -210,17 +144,6 @@ class TargetNetworkAgent(Agent):
         """Return the constructor's arguments, the network serialized."""
         return {
             **super().get_config(),
-            **serialize_networks({"q_network": self.q_network}),
             "target_update_rate": self.target_update_rate,
             "target_update_period": self.target_update_period,
         }
-
-    @classmethod
-    def from_config(
-        cls, config: dict[str, Any], custom_objects: dict | None = None
-    ) -> Self:
-        """Make a model from `get_config`."""
-        networks = deserialize_networks(
-            {"q_network": config["q_network"]}, custom_objects
-        )
-        return cls(**{**config, **networks})

@@ -28,17 +28,21 @@ from keras_rlkit.ops.returns import (
 )
 from keras_rlkit.ops.target_update import periodic_update, soft_update
 from keras_rlkit.ops.value_distributions import (
+    categorical_divergence,
     categorical_projection,
+    distributional_target,
     quantile_huber_loss,
 )
 from keras_rlkit.ops.value_loss import clipped_value_loss, value_loss
 
 __all__ = [
+    "categorical_divergence",
     "categorical_log_probability",
     "categorical_projection",
     "clipped_surrogate_loss",
     "clipped_value_loss",
     "discounted_returns",
+    "distributional_target",
     "double_q_learning_target",
     "entropy",
     "gaussian_entropy",

@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-from keras_rlkit.ops.arithmetic import to_float32
+from keras_rlkit.ops.arithmetic import multiply_no_nan, to_float32
 from keras_rlkit.ops.shape_checks import check_shapes
 
 
@@ -66,6 +66,87 @@ def categorical_projection(
         share * keras.ops.expand_dims(probabilities, 2), axis=1
     )
     return keras.ops.stop_gradient(projected)
+
+
+def distributional_target(reward: Any, discount: Any, values: Any) -> Any:
+    """Returns that a distribution of the future becomes: r + discount * z.
+
+    Args:
+        reward: Reward of the step, [B]. For n-step transitions, the
+            discounted sum of the n rewards.
+        discount: Gamma, or 0 where the episode terminated, [B]: the values
+            are not seen then, NaN included. For n-step transitions, gamma to
+            the power of n.
+        values: Returns that the future may bring, [B, N].
+
+    Returns:
+        float32 tensor, [B, N], without gradient.
+
+    Raises:
+        ValueError: If a rank is wrong or sizes differ.
+
+    Example:
+
+    ```python
+    rlk.ops.distributional_target(
+        reward=[1.0, 1.0], discount=[0.5, 0.0], values=[[2.0, 4.0], [8.0, 8.0]]
+    )  # [[2, 3], [1, 1]]
+    ```
+
+    Reference:
+        Bellemare, Dabney and Munos, A Distributional Perspective on
+        Reinforcement Learning, section 3.3, https://arxiv.org/abs/1707.06887
+    """
+    reward, discount = to_float32(reward), to_float32(discount)
+    values = to_float32(values)
+    check_shapes(
+        [
+            ("reward", reward, "B"),
+            ("discount", discount, "B"),
+            ("values", values, "BN"),
+        ]
+    )
+    future = multiply_no_nan(keras.ops.expand_dims(discount, 1), values)
+    return keras.ops.stop_gradient(keras.ops.expand_dims(reward, 1) + future)
+
+
+def categorical_divergence(target: Any, logits: Any) -> tuple[Any, Any]:
+    """How far predicted probabilities are from others, for each sample.
+
+    Args:
+        target: Probabilities, [B, N]. Without gradient.
+        logits: Logits of the prediction, [B, N]. Have the gradient.
+
+    Returns:
+        A tuple `(cross_entropy, divergence)`, float32 tensors [B], in nats:
+        what is to be minimised, and what of it is left once the target's own
+        entropy is taken off, 0 where both are the same.
+
+    Raises:
+        ValueError: If a rank is wrong or sizes differ.
+
+    Example:
+
+    ```python
+    rlk.ops.categorical_divergence([[1.0, 0.0]], [[0.0, 0.0]])
+    # ([log 2], [log 2])
+    ```
+
+    Reference:
+        Bellemare, Dabney and Munos, A Distributional Perspective on
+        Reinforcement Learning, algorithm 1, https://arxiv.org/abs/1707.06887;
+        the divergence as priority: Hessel et al., Rainbow, section "The
+        Integrated Agent", https://arxiv.org/abs/1710.02298
+    """
+    target = keras.ops.stop_gradient(to_float32(target))
+    logits = to_float32(logits)
+    check_shapes([("target", target, "BN"), ("logits", logits, "BN")])
+    predicted = keras.ops.log_softmax(logits)
+    cross_entropy = -keras.ops.sum(target * predicted, axis=1)
+    # 0 * log(0) is 0.
+    known = keras.ops.log(keras.ops.where(target > 0, target, 1.0))
+    entropy = -keras.ops.sum(target * known, axis=1)
+    return cross_entropy, cross_entropy - entropy
 
 
 def quantile_huber_loss(

@@ -88,6 +88,34 @@ def test_quantile_loss_by_hand(run, kappa, expected):
     np.testing.assert_allclose(result, [expected], rtol=1e-6)
 
 
+@pytest.mark.parametrize("run", [eager, compiled])
+def test_target_by_hand(run):
+    values = np.float32([[2, 4], [np.nan, np.inf]])
+    result = run(
+        rlk.ops.distributional_target,
+        np.float32([1, 3]),
+        np.float32([0.5, 0]),
+        values,
+    )
+    np.testing.assert_array_equal(result, [[2, 3], [3, 3]])
+
+
+def test_divergence_by_hand():
+    target = np.float32([[1, 0], [0.25, 0.75]])
+    logits = np.log(np.float32([[0.5, 0.5], [0.25, 0.75]]))
+    cross_entropy, divergence = map(
+        keras.ops.convert_to_numpy,
+        rlk.ops.categorical_divergence(target, logits),
+    )
+    entropy = -(0.25 * np.log(0.25) + 0.75 * np.log(0.75))
+    np.testing.assert_allclose(cross_entropy, [np.log(2), entropy], rtol=1e-6)
+    np.testing.assert_allclose(divergence, [np.log(2), 0], atol=1e-6)
+    slope = gradient(
+        lambda x: rlk.ops.categorical_divergence(target, x)[0], logits
+    )
+    np.testing.assert_allclose(slope, [[-0.5, 0.5], [0, 0]], atol=1e-6)
+
+
 def test_taus_of_each_sample():
     quantiles = np.float32([[0.0, 1.0], [2.0, -1.0]])
     target = np.float32([[0.5, 3.0, -2.0], [1.0, 1.0, 4.0]])

@@ -85,9 +85,9 @@ class EpsilonGreedy:
         Args:
             model: Keras model that gives Q values, [N, A]; -inf forbids an
                 action. Of several outputs, the first one counts, or in a
-                dictionary the one under `"policy"`, else under `"logits"`. It
-                is called where every row takes a random action too: which
-                ones are forbidden may depend on the state.
+                dictionary the one under `"policy"`, `"logits"` or
+                `"q_values"`. It is called where every row takes a random
+                action too: which ones are forbidden may depend on the state.
             observations: NumPy array of observations, [N, ...], or a nest of
                 arrays, as the model takes them.
             step: Environment steps taken so far, the argument of the

@@ -41,7 +41,7 @@ class Greedy:
         Args:
             model: Keras model that gives Q values or logits, [N, A]. Of
                 several outputs, the first one counts, or in a dictionary the
-                one under `"policy"`, else under `"logits"`.
+                one under `"policy"`, `"logits"` or `"q_values"`.
             observations: NumPy array of observations, [N, ...], or a nest of
                 arrays, as the model takes them.
             step: Environment steps taken so far. Not used.

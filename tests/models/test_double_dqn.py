@@ -526,6 +526,16 @@ def test_means_do_not_stand_still_where_keras_floats_are_short():
     np.testing.assert_allclose(history["td_error"], [2.0], rtol=1e-5)
 
 
+def test_the_loss_is_of_the_values_that_are_given():
+    # No second pass: what Keras hands over is what counts.
+    agent = linear_agent()
+    values = keras.ops.convert_to_tensor([[7.0, 5.0], [4.0, 9.0]])
+    loss = agent.compute_loss(OBSERVATION, TRANSITION, values)
+    # Targets are 1 + 0.9 * 2.5 and -1; taken were 5 and 4.
+    expected = ((3.25 - 5) ** 2 + (-1 - 4) ** 2) / 2
+    assert float(loss) == pytest.approx(expected, rel=1e-6)
+
+
 def contract_arguments():
     network = keras.Sequential(
         [
